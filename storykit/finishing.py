@@ -96,9 +96,9 @@ def finished(
     """Make the finished pictures of a chosen set, in parts where the device asks for it, and pick them."""
     if plan.network:
         keep_network(run, plan.network)
-    place, device = (chosen.candidate, chosen.order, chosen.story), painters[0].device
+    place, painter = (chosen.candidate, chosen.order, chosen.story), painters[0]
     steps = [
-        in_tiles_where_needed(run, place, one, device) if isinstance(one, Refine) else one
+        in_tiles_where_needed(run, place, one, painter) if isinstance(one, Refine) else one
         for one in plan.steps
     ]
-    return finish_set(run, chosen, steps, painters[0], progress)
+    return finish_set(run, chosen, steps, painter, progress)

@@ -55,7 +55,13 @@ draw one with `storykit generate EXPERIMENT.toml --out nowhere`
 
 
 def draw(
-    experiment: str | Path, out: str | Path, devices: str = "auto", *, again: bool = False, shard: str = ""
+    experiment: str | Path,
+    out: str | Path,
+    devices: str = "auto",
+    *,
+    again: bool = False,
+    shard: str = "",
+    ray: str = "",
 ) -> RunResults:
     """Draw every panel of an experiment that is not drawn yet; warns of each that cannot be.
 
@@ -65,6 +71,7 @@ def draw(
         devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
         again: whether pictures may be replaced that were drawn with other settings.
         shard: one part of the run, such as "1/3", for `gather`; empty: all of it.
+        ray: a cluster of Ray that draws in place of this machine: auto, or HOST:PORT.
 
     Raises:
         InputError: the experiment has faults, or `shard` is none; `again` is for whole runs.
@@ -80,7 +87,10 @@ def draw(
     part, loaded = shard_named(shard) if shard else None, load_experiment(Path(experiment))
     if part is not None and again:
         raise InputError("again", [tr("is for whole runs: draw a part again in a new folder")])
-    with painters_on(loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as progress:
+    with (
+        painters_on(loaded.experiment.base, devices, ray) as painters,
+        progress_bar(tr("drawing")) as progress,
+    ):
         if part is None:
             run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
         else:
@@ -113,13 +123,20 @@ def gather(out: str | Path, *parts: str | Path) -> RunResults:
     return RunResults(Run.open(Path(out)))
 
 
-def score(run: RunResults) -> "DataFrame":
-    """Score every panel and return the scores of each set of eight; faulty panels are named in `faults`."""
+def score(run: RunResults, devices: str = "auto", *, ray: str = "") -> "DataFrame":
+    """Score every panel and return the scores of each set of eight; faulty panels are named in `faults`.
+
+    Args:
+        run: drawn.
+        devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
+        ray: a cluster of Ray that scores in place of this machine: auto, or HOST:PORT.
+    """
     from eval.scoring.score import score as score_run
+    from eval.scoring.score import scorers_on
     from storykit.cli.terminal.progress import progress_bar
 
-    with progress_bar(tr("scoring")) as progress:
-        scores = score_run(run.run, progress=progress)
+    with scorers_on(run.run.loaded, devices, ray) as tools, progress_bar(tr("scoring")) as progress:
+        scores = score_run(run.run, tools, progress)
     for note in scores.notes:
         warnings.warn(note, stacklevel=2)
     return run.stories
@@ -210,6 +227,7 @@ def finish(
     upscale: str = "",
     refine: float | None = None,
     size: int | None = None,
+    ray: str = "",
 ) -> RunResults:
     """Draw chosen drafts as the contest draws, make the chosen eight larger, and return that run, scored.
 
@@ -224,6 +242,7 @@ def finish(
         upscale: enlarges the finals: "mini", or a network's file such as ESRGAN's.
         refine: draws them again at the larger size, the share of the steps that it says.
         size: side of the finished pictures; by default what the network makes, else twice.
+        ray: a cluster of Ray that draws in place of this machine: auto, or HOST:PORT.
 
     Raises:
         RunError: nothing is chosen or asked for, or the folder holds something else.
@@ -238,14 +257,14 @@ def finish(
     finals, wanted = run.run, plan_finishing(run.run, FinishingWish(upscale, refine, size))
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
     if is_draft(finals):
-        drawn = _finals_drawn(finals, plan, out, devices)
+        drawn = _finals_drawn(finals, plan, out, (devices, ray))
         finals, plan = drawn.run, drawn.plan
     if wanted.steps:
-        _made_larger(finals, chosen_set(finals, plan), wanted, devices)
+        _made_larger(finals, chosen_set(finals, plan), wanted, (devices, ray))
     return RunResults(finals)
 
 
-def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices: str) -> "Finals":
+def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, where: tuple[str, str]) -> "Finals":
     """Draw the finals of what was chosen among drafts, scored, and return them."""
     from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
@@ -253,7 +272,7 @@ def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices
 
     chosen, folder = chosen_drafts(run, plan), Path(out) if out is not None else usual_folder(run)
     base = final_experiment(run, chosen, folder).experiment.base
-    with painters_on(base, devices) as painters, progress_bar(tr("drawing")) as progress:
+    with painters_on(base, *where) as painters, progress_bar(tr("drawing")) as progress:
         finals = draw_finals(run, chosen, folder, painters, progress)
     _warn(finals.drawn.faults)
     with progress_bar(tr("scoring")) as progress:
@@ -261,7 +280,7 @@ def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices
     return finals
 
 
-def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", devices: str) -> None:
+def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", where: tuple[str, str]) -> None:
     """Make the finished pictures of a set, pick them, and score the run."""
     from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
@@ -269,7 +288,7 @@ def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", dev
     from submissions.finished_set import two_scores
 
     base = run.loaded.experiment.base
-    with painters_on(base, devices) as painters, progress_bar(tr("drawing")) as progress:
+    with painters_on(base, *where) as painters, progress_bar(tr("drawing")) as progress:
         done = finished(run, chosen, wanted, painters, progress)
     with progress_bar(tr("scoring")) as progress:
         two_scores(run, done, progress)

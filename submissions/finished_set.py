@@ -16,7 +16,6 @@ from kit.errors import RunError
 from kit.experiment.extras.extra_pictures import read_extras
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Refine, Step
-from kit.finishing.memory import free_bytes
 from kit.generation.devices.device_memory import tile_that_fits
 from kit.generation.painter import Painter
 from kit.generation.repair.repair import finish_pictures
@@ -121,7 +120,7 @@ def _leave_decided_seed(run: Run, place: Place, seeds: Sequence[int]) -> None:
         keep_decisions(run, decided.model_copy(update={"seed": None}), introduction)
 
 
-def in_tiles_where_needed(run: Run, place: Place, step: Refine, device: str) -> Refine:
+def in_tiles_where_needed(run: Run, place: Place, step: Refine, painter: Painter) -> Refine:
     """Return a refinement in parts, where a device has too little memory to draw it whole.
 
     One that was asked for at the place before stays in its parts, so that it goes on with the same pictures.
@@ -129,14 +128,12 @@ def in_tiles_where_needed(run: Run, place: Place, step: Refine, device: str) -> 
     before = (one.step for one in read_extras(run).repairs if one.place == place)
     refined = (one for one in before if isinstance(one, Refine))
     begun = next((one for one in refined if replace(one, seed=step.seed, tile=0) == step), None)
-    if begun is not None or device == "cpu":
-        return step if begun is None else replace(step, tile=begun.tile)
+    if begun is not None:
+        return replace(step, tile=begun.tile)
     if pipeline_folder(run.loaded.experiment.base) is not None:  # it draws no picture in parts
         return step
-    import torch
-
-    free = free_bytes(torch.device(device)) / 2**30
-    return replace(step, tile=tile_that_fits(free, step.size))
+    free = painter.free_gib()
+    return step if free is None else replace(step, tile=tile_that_fits(free, step.size))
 
 
 def two_scores(run: Run, done: FinishedSet, progress: "Progress | None" = None) -> TwoScores:

@@ -15,7 +15,7 @@ from typer.main import get_command
 from storykit.cli.main import app
 
 PACKAGES = ("kit", "eval", "reports", "submissions")
-HEAVY = ("torch", "pandas", "matplotlib", "transformers", "diffsynth", "open_clip", "scipy", "PIL")
+HEAVY = ("ray", "torch", "pandas", "matplotlib", "transformers", "diffsynth", "open_clip", "scipy", "PIL")
 COMMANDS = {
     ("new",),
     ("demo",),
@@ -187,6 +187,16 @@ def test_wrong_usage_is_explained_and_exits_with_2(words):
     gives_the_command = "`storykit " in answer.err
     assert answer.err.startswith("Error: " if gives_the_command else "Usage: storykit")
     assert answer.err.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_cluster_and_devices_of_this_machine_are_wrong_usage(tmp_path):
+    path = experiment(tmp_path)
+    answer = tell("generate", str(path), "--out", str(tmp_path / "run"), "--devices", "all", "--ray", "auto")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines()[-1] == (
+        "Error: --ray takes all devices of the cluster: leave --devices out"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_seven_panels_are_refused(tmp_path):

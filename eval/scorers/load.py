@@ -33,12 +33,19 @@ class Scorers:
     """Gives scores and rows in one pass; none where scorer and encoder are two networks."""
     calibration: Calibration | None = None
     """What may be believed of the scores; None where nobody has measured it."""
+    at_once: int = 1
+    """How many batches may be measured at the same time: as many as there are GPUs."""
     reader: LetterReader | None = None
     """Reads letters in the pictures; none where nobody asked for it."""
 
 
 def load_scorers(
-    aesthetic: str | Path, clip: str | Path, calibration: Path | None = None, *, letters: bool = False
+    aesthetic: str | Path,
+    clip: str | Path,
+    calibration: Path | None = None,
+    *,
+    letters: bool = False,
+    on: str = "auto",
 ) -> Scorers:
     """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one.
 
@@ -47,6 +54,7 @@ def load_scorers(
         clip: the encoder's folder.
         calibration: of both; by default the embedded one, where it is theirs.
         letters: whether letters are read as well, which needs the extra of that name.
+        on: a device, or "auto".
 
     Raises:
         InputError: the calibration is none.
@@ -55,8 +63,8 @@ def load_scorers(
     from eval.scorers.aesthetic import AestheticScorer
     from eval.scorers.clip import ClipEncoder
 
-    scorer = AestheticScorer.load(aesthetic, device())
-    encoder = ClipEncoder.load(clip, device())
+    where = device() if on == "auto" else on
+    scorer, encoder = AestheticScorer.load(aesthetic, where), ClipEncoder.load(clip, where)
     reader = None
     if letters:
         from eval.scorers.letters import RapidReader

@@ -1,8 +1,12 @@
 """Every picture measured once."""
 
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +14,7 @@ from PIL.Image import Image
 
 from eval.scorers.batches import batches_ahead
 from eval.scorers.load import Scorers
-from eval.scorers.protocols import Inscription, LetterReader, Stamp
+from eval.scorers.protocols import Inscription, Stamp
 from eval.scoring.letters import from_row, to_row
 from eval.scoring.panel_file import PanelFile, read_panel
 from eval.scoring.score_cache import ScoreCache
@@ -79,13 +83,12 @@ def measure(
 
     path = run.folder / CACHE
     with ScoreCache.open(path) as cache:
-        for batch in batches_ahead(read, slots, BATCH):
-            pictures = {reading.sha256: reading.picture for _, reading, _ in batch if reading.picture}
-            measured.looks.update({reading.sha256: look for _, reading, look in batch if look})
-            _measure_batch(pictures, tools, cache, measured)
-            readings.update({slot: replace(reading, picture=None) for slot, reading, _ in batch})
+        asked = (_Batch.of(panels, tools, cache) for panels in batches_ahead(read, slots, BATCH))
+        for batch, found in _in_turn(partial(_measured_now, tools), asked, tools.at_once):
+            _keep_batch(batch, found, tools, cache, measured)
+            readings.update({slot: replace(reading, picture=None) for slot, reading, _ in batch.panels})
             if progress is not None:
-                progress.advance(len(batch))
+                progress.advance(len(batch.panels))
         if cache.trouble:
             measured.notes.append(
                 tr(
@@ -98,55 +101,130 @@ def measure(
     return measured
 
 
-def _measure_batch(
-    pictures: Mapping[str, Image], tools: Scorers, cache: ScoreCache, measured: Measured
-) -> None:
-    """Add what is known of the pictures and what is measured now."""
-    points, rows = key_of("aesthetic", tools.aesthetic.metric.stamp), key_of("picture", tools.encoder.stamp)
-    scores, embeddings = cache.get(points, list(pictures)), cache.get(rows, list(pictures))
-    new = {name: picture for name, picture in pictures.items() if name not in scores}
-    unseen = {name: picture for name, picture in pictures.items() if name not in embeddings}
+class _Batch(NamedTuple):
+    """Panels that are measured together, and what is known of their pictures, which sha256s name."""
+
+    panels: Sequence[tuple[Slot, PanelFile, Look | None]]
+    pictures: Mapping[str, Image]
+    scores: Mapping[str, NDArray[np.float32]]
+    rows: Mapping[str, NDArray[np.float32]]
+    letters: Mapping[str, NDArray[np.float32]]
+
+    @classmethod
+    def of(
+        cls, panels: Sequence[tuple[Slot, PanelFile, Look | None]], tools: Scorers, cache: ScoreCache
+    ) -> "_Batch":
+        """Look up what is known."""
+        pictures = {reading.sha256: reading.picture for _, reading, _ in panels if reading.picture}
+        names, keys = list(pictures), _Keys.of(tools)
+        letters = cache.get(keys.letters, names) if keys.letters else {}
+        return cls(panels, pictures, cache.get(keys.scores, names), cache.get(keys.rows, names), letters)
+
+    def without(self, known: Mapping[str, object]) -> dict[str, Image]:
+        """Return the pictures that something is not known of."""
+        return {name: picture for name, picture in self.pictures.items() if name not in known}
+
+
+class _Keys(NamedTuple):
+    """What the cache keeps numbers by."""
+
+    scores: str
+    rows: str
+    letters: str
+    """Empty where nobody asked for them."""
+
+    @classmethod
+    def of(cls, tools: Scorers) -> "_Keys":
+        """Return them for these weights."""
+        read = key_of("letters", tools.reader.stamp) if tools.reader else ""
+        return cls(
+            key_of("aesthetic", tools.aesthetic.metric.stamp), key_of("picture", tools.encoder.stamp), read
+        )
+
+
+class _Found(NamedTuple):
+    """What was measured of those pictures of a batch that it was not known of."""
+
+    scored: Sequence[str] = ()
+    scores: ArrayLike = ()
+    seen: Sequence[str] = ()
+    rows: ArrayLike = ()
+    read: Sequence[str] = ()
+    letters: Sequence[tuple[Inscription, ...]] = ()
+
+
+def _measured_now(tools: Scorers, batch: _Batch) -> _Found:
+    """Return what is not known of a batch; touches no file."""
+    new, unseen = batch.without(batch.scores), batch.without(batch.rows)
+    found = _Found()
     if tools.tower is not None and (either := new | unseen):
-        new, unseen = either, {}
-        found, seen = tools.tower.look(list(either.values()))
-        scores |= _keep(cache, points, either, found, _SCORER)
-        embeddings |= _keep(cache, rows, either, seen, _ENCODER)
-    elif new:
-        scores |= _keep(cache, points, new, tools.aesthetic.score(list(new.values())), _SCORER)
-    if unseen:
-        embeddings |= _keep(cache, rows, unseen, tools.encoder.pictures(list(unseen.values())), _ENCODER)
+        scores, rows = tools.tower.look(list(either.values()))
+        found = _Found(list(either), scores, list(either), rows)
+    elif tools.tower is None:
+        numbers = tools.aesthetic.score(list(new.values())) if new else ()
+        seen = tools.encoder.pictures(list(unseen.values())) if unseen else ()
+        found = _Found(list(new), numbers, list(unseen), seen)
+    if tools.reader and (unread := batch.without(batch.letters)):
+        found = found._replace(read=list(unread), letters=tools.reader.read(list(unread.values())))
+    return found
+
+
+def _in_turn(
+    work: Callable[[_Batch], _Found], batches: Iterable[_Batch], at_once: int
+) -> Iterator[tuple[_Batch, _Found]]:
+    """Yield batches with what was found, in their order; so many are measured at the same time."""
+    if at_once == 1:
+        yield from ((batch, work(batch)) for batch in batches)
+        return
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        waiting: deque[tuple[_Batch, Future[_Found]]] = deque()
+        for batch in batches:
+            waiting.append((batch, pool.submit(work, batch)))
+            if len(waiting) > at_once:
+                first, found = waiting.popleft()
+                yield first, found.result()
+        for batch, found in waiting:
+            yield batch, found.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _keep_batch(batch: _Batch, found: _Found, tools: Scorers, cache: ScoreCache, measured: Measured) -> None:
+    """Add what was known of a batch's pictures and what was found now, which is kept."""
+    keys = _Keys.of(tools)
+    scores = {**batch.scores, **_keep(cache, keys.scores, found.scored, found.scores, _SCORER)}
+    rows = {**batch.rows, **_keep(cache, keys.rows, found.seen, found.rows, _ENCODER)}
+    measured.looks.update({reading.sha256: look for _, reading, look in batch.panels if look})
     measured.aesthetic.update({name: float(row[0]) for name, row in scores.items()})
-    measured.embeddings.update(embeddings)
-    unread = _read_letters(pictures, tools.reader, cache, measured) if tools.reader else ()
-    measured.fresh.extend(dict.fromkeys([*new, *unseen, *unread]))
+    measured.embeddings.update(rows)
+    letters = {**batch.letters, **_keep_letters(cache, keys.letters, found)}
+    measured.letters.update({name: from_row(row) for name, row in letters.items()})
+    measured.fresh.extend(dict.fromkeys([*found.scored, *found.seen, *found.read]))
 
 
-def _read_letters(
-    pictures: Mapping[str, Image], reader: LetterReader, cache: ScoreCache, measured: Measured
-) -> Collection[str]:
-    """Add what is known of the pictures' letters and what is read now; return which were read now."""
-    key = key_of("letters", reader.stamp)
-    known = cache.get(key, list(pictures))
-    new = {name: picture for name, picture in pictures.items() if name not in known}
-    found = reader.read(list(new.values())) if new else []
-    if len(found) != len(new):
+def _keep_letters(cache: ScoreCache, key: str, found: _Found) -> dict[str, NDArray[np.float32]]:
+    """Return the letters' rows by their picture's sha256, once there is one for each, and keep them."""
+    if len(found.letters) != len(found.read):
         raise ScoreError(
             tr(
                 "the reader must answer for each of {n} pictures, got {got} answers",
-                n=len(new),
-                got=len(found),
+                n=len(found.read),
+                got=len(found.letters),
             )
         )
-    rows = {name: to_row(one) for name, one in zip(new, found, strict=True)}
-    cache.put(key, rows)
-    measured.letters.update({name: from_row(row) for name, row in (known | rows).items()})
-    return new
+    rows = {name: to_row(one) for name, one in zip(found.read, found.letters, strict=True)}
+    if rows:
+        cache.put(key, rows)
+    return rows
 
 
 def _keep(
     cache: ScoreCache, key: str, names: Collection[str], found: ArrayLike, who: str
 ) -> dict[str, NDArray[np.float32]]:
     """Return the rows by their picture's sha256, once they are known to be whole and are kept."""
+    if not names:
+        return {}
     numbers = np.asarray(found, dtype=np.float32)
     if len(numbers) != len(names):
         raise ScoreError(

@@ -8,11 +8,19 @@ from typing import Any
 
 import torch
 from PIL.Image import Image
+from torch import Tensor
 
 from kit.errors import InputError, LoraError, RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.steps import Refine, Step
-from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, USUAL_SIDE, take_over, too_little_memory
+from kit.generation.devices.device_memory import (
+    BATCHES,
+    CPU_BATCH,
+    USUAL_SIDE,
+    free_gib,
+    take_over,
+    too_little_memory,
+)
 from kit.generation.painter import (
     BatchPlan,
     DrawFailure,
@@ -96,6 +104,13 @@ class DiffusersPainter:
         """Note prompts; all are read together before the next picture, with the LoRA that is worn then."""
         self._asked |= dict.fromkeys(prompts)
 
+    def read_states(self, prompts: Sequence[str]) -> Mapping[str, Sequence[Tensor]]:
+        """Return nothing: what is read hangs on the LoRA that is worn."""
+        return {}
+
+    def take_states(self, states: Mapping[str, Sequence[Tensor]]) -> None:
+        """Take nothing, as `read_states` gives nothing."""
+
     @cached_property
     def _tokenizers(self) -> list[Any]:
         return [self._parts.tokenizer(name) for name in self._pipeline.tokenizers]
@@ -147,6 +162,10 @@ class DiffusersPainter:
         share = (settings.size / USUAL_SIDE) ** 2
         fits = [panels for panels in BATCHES if free >= (first + panels * each) * share]
         return BatchPlan(panels=next(iter(fits), 1), compiled=False)
+
+    def free_gib(self) -> float | None:
+        """Return how much of the device's memory is free; None on a CPU."""
+        return free_gib(self.device)
 
     def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
         """Return why nothing can be drawn so: what Kolors' painter alone can do."""

@@ -23,6 +23,7 @@ from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, hal
 from kit.generation.devices.device_memory import (
     BATCHES,
     enough_memory,
+    free_gib,
     panels_at_once,
     take_over,
     too_little_memory,
@@ -92,6 +93,18 @@ class KolorsPainter:
     def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each prompt not read before, then free the text encoder."""
         self._texts.encode(prompts, self._dtype)
+
+    def read_states(self, prompts: Sequence[str]) -> Mapping[str, Sequence[Tensor]]:
+        """Return what was read of prompts, for `take_states` of another painter."""
+        return self._texts.read(prompts)
+
+    def take_states(self, states: Mapping[str, Sequence[Tensor]]) -> None:
+        """Take what another painter of this base read, in place of reading it."""
+        self._texts.take(states)
+
+    def free_gib(self) -> float | None:
+        """Return how much of the device's memory is free; None on a CPU."""
+        return free_gib(self.device)
 
     def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
         """Return why nothing can be drawn so: what diffusers' pipelines alone have."""

@@ -19,6 +19,7 @@ from kit.models.bases.pipeline_class import json_in
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
 
     from kit.lora.lora import LoadedLora
     from kit.lora.pipelines.embeddings import Embedding
@@ -240,6 +241,9 @@ class Painter(Protocol):
     def prompt_tokens(self) -> int:
         """Return how many tokens of a prompt are read at once, those that open and close it apart."""
 
+    def free_gib(self) -> float | None:
+        """Return how much of the device's memory is free, in GiB; None on a CPU."""
+
     def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
         """Return why nothing can be drawn so, a line for each thing; nothing where it can. Needs no weights.
 
@@ -258,6 +262,12 @@ class Painter(Protocol):
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once; `draw` takes only these."""
+
+    def read_states(self, prompts: Sequence[str]) -> "Mapping[str, Sequence[Tensor]]":
+        """Return what is read of prompts that were encoded, for another painter of the base; or nothing."""
+
+    def take_states(self, states: "Mapping[str, Sequence[Tensor]]") -> None:
+        """Take what another painter of the base read: `encode_prompts` then reads only the rest."""
 
     def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""

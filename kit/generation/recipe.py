@@ -1,6 +1,5 @@
 """What shapes each picture of a run: its recipe, the key made of it, and the run's identity."""
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -27,7 +26,7 @@ from kit.models.bases.pipeline_class import pipeline_folder
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import portrait_prompt, prompt_of
 from kit.story.story import PANELS, Story
-from kit.versions import installed_version
+from kit.versions import PACKAGES, commit_of_checkout, installed_version
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 SHOWN = 24
 """Characters of a prompt's end that an error shows."""
-PACKAGES = ("torch", "diffsynth", "transformers", "numpy", "pillow")
-"""Whose versions run.json records; they are not in the key, rounding is all they may change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -388,7 +385,7 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
         "versions": versions_for(painter.identity, run.loaded.settings),
         "device": painter.hardware,
         "processor": cpu_arithmetic() if painter.hardware == "cpu" else None,
-        "commit": _commit(),
+        "commit": commit_of_checkout(),
     }
 
 
@@ -397,16 +394,3 @@ def versions_for(base: Mapping[str, object], how: DrawSettings) -> dict[str, str
     pipeline = "pipeline" in base
     more = [*(["diffusers"] if pipeline else []), *(["compel"] if pipeline and how.long_prompts else [])]
     return {name: installed_version(name) for name in (*PACKAGES, *more)}
-
-
-def _commit() -> str | None:
-    """Return the commit of the checkout this code runs from; None for an installed package."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    git = ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        answer = subprocess.run(git, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return answer.stdout.strip() or None

@@ -84,6 +84,14 @@ class PromptStates:
         """Return where a part of a prompt stands among its tokens; empty where it is not."""
         return token_places(self._prompter, prompt, part, _taught(_said(prompt, words)))
 
+    def read(self, prompts: Sequence[str]) -> dict[str, Sequence[Tensor]]:
+        """Return what was read of prompts, on the CPU and each in memory of its own, for another process."""
+        return {prompt: [part.clone() for part in self._states[prompt, ()]] for prompt in prompts}
+
+    def take(self, states: Mapping[str, Sequence[Tensor]]) -> None:
+        """Take what another read of prompts, in place of reading them."""
+        self._states |= {(prompt, ()): parts for prompt, parts in states.items()}
+
     def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
         return truncated_tail(self._prompter, prompt)

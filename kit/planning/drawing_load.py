@@ -11,6 +11,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import sha256_of
 from kit.generation.batching import Batch, drawn_apart, group_batches
+from kit.generation.devices.device_memory import free_gib
 from kit.generation.painter import Painter, PanelRequest
 from kit.generation.recipe import Job, plan_run
 from kit.generation.redrawing import as_kept, redrawing
@@ -74,6 +75,10 @@ class BaseNotHere:
         self.identity: Mapping[str, object] = {"name": base}
 
     prompt_tokens = 0
+
+    def free_gib(self) -> float | None:
+        """Return how much of the device's memory is free, in GiB; None on a CPU."""
+        return free_gib(self.device)
 
     def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
         """Return nothing: who draws is not here."""

@@ -66,15 +66,6 @@ def device_of(painter: Painter | BaseNotHere) -> Device:
     return Device(hardware=painter.hardware, threads=torch.get_num_threads())
 
 
-def free_gpu_gib(painter: Painter | BaseNotHere) -> float | None:
-    """Return how much of a painter's GPU is free; None on a CPU."""
-    if painter.device == "cpu":
-        return None
-    import torch
-
-    return torch.cuda.mem_get_info(painter.device)[0] / 2**30
-
-
 def panels_at_once(
     settings: DrawSettings, free_gib: float | None, base: Mapping[str, object] = _NAMELESS
 ) -> int:

@@ -14,11 +14,10 @@ from kit.errors import RunError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.atomic_write import write_atomic
 from kit.generation.painter import BatchPlan, Painter, PanelRequest
-from kit.generation.recipe import PACKAGES
 from kit.hub.repository import models_folder
 from kit.messages import tr
 from kit.planning.pace import Pace
-from kit.versions import installed_version
+from kit.versions import PACKAGES, installed_version
 
 BUDGET_S = 5.0
 """Of drawing; loading comes on top."""

@@ -16,6 +16,7 @@ from kit.messages import mark, tr, trn
 from storykit.cli.scores import compare_run, report_run, score_run
 from storykit.cli.setup.plan import PlanFirst
 from storykit.cli.terminal.console import (
+    Cluster,
     Devices,
     Draft,
     ExperimentFile,
@@ -23,9 +24,10 @@ from storykit.cli.terminal.console import (
     faults_counted,
     say,
     say_fault,
+    say_worker,
 )
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
-from storykit.cli.terminal.usage_errors import WrongUsage
+from storykit.cli.terminal.usage_errors import WrongUsage, refuse_both
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -106,6 +108,7 @@ DEMO = Path(kit.__file__).parent / "examples" / "demo.toml"
 def demo(
     out: OutFolder = Path("runs/demo"),
     seeds: Annotated[int, typer.Option(min=1, help="How many of the example's seven seeds.")] = 7,
+    ray: Cluster = "",
 ) -> None:
     """Run the shipped example, all eight stages, on the embedded base."""
     from kit.experiment.config import load_experiment
@@ -114,7 +117,7 @@ def demo(
     loaded = load_experiment(DEMO)
     experiment = loaded.experiment.model_copy(update={"seeds": loaded.experiment.seeds[:seeds]})
     with drawing_in(out):
-        with ready_painters(experiment.base, "auto") as painters:
+        with ready_painters(experiment.base, "auto", ray) as painters:
             drawn = _draw(replace(loaded, experiment=experiment), out, painters)
         _judge_demo(drawn, out, several=seeds > 1)
 
@@ -167,6 +170,7 @@ def run(
     experiment: ExperimentFile,
     out: OutFolder,
     devices: Devices = "auto",
+    ray: Cluster = "",
     race: Annotated[
         str, typer.Option(metavar="METRIC", help="Draw no further who cannot win on this metric any more.")
     ] = "",
@@ -177,7 +181,7 @@ def run(
     from kit.generation.generate import drawing_in
 
     with drawing_in(out):
-        opened = _draw_file(experiment, out, devices, race, again=again, draft=draft, planned=True)
+        opened = _draw_file(experiment, out, (devices, ray), race, again=again, draft=draft, planned=True)
         score_run(opened)
         compare_run(opened, just_scored=True)
         report_run(opened)
@@ -187,6 +191,7 @@ def generate(
     experiment: ExperimentFile,
     out: OutFolder,
     devices: Devices = "auto",
+    ray: Cluster = "",
     shard: Annotated[
         str,
         typer.Option(metavar="N/COUNT", help="Draw one part, such as 1/3; `storykit gather` merges them."),
@@ -196,14 +201,14 @@ def generate(
 ) -> None:
     """Draw every panel of an experiment that is not drawn yet."""
     if not shard:
-        _draw_file(experiment, out, devices, again=again, draft=draft)
+        _draw_file(experiment, out, (devices, ray), again=again, draft=draft)
     elif again:
         raise WrongUsage(tr("--again draws a whole run again: draw a part again in a new folder, with --out"))
     else:
-        _draw_part(experiment, out, devices, shard, draft=draft)
+        _draw_part(experiment, out, (devices, ray), shard, draft=draft)
 
 
-def _draw_part(experiment: Path, out: Path, devices: str, shard: str, *, draft: bool) -> None:
+def _draw_part(experiment: Path, out: Path, where: tuple[str, str], shard: str, *, draft: bool) -> None:
     """Draw one part of an experiment and say so."""
     from kit.experiment.config import load_experiment
     from kit.experiment.notes import notes_on
@@ -215,7 +220,7 @@ def _draw_part(experiment: Path, out: Path, devices: str, shard: str, *, draft: 
         loaded = loaded.drawn_as("draft")
     notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
     with (
-        ready_painters(loaded.experiment.base, devices) as painters,
+        ready_painters(loaded.experiment.base, *where) as painters,
         progress_bar(tr("drawing"), announced=True) as bar,
     ):
         _, done = draw_shard(loaded, out, painters, NotesFirst(bar, notes), part)
@@ -226,7 +231,7 @@ def _draw_part(experiment: Path, out: Path, devices: str, shard: str, *, draft: 
 def _draw_file(
     experiment: Path,
     out: Path,
-    devices: str,
+    where: tuple[str, str],
     metric: str = "",
     *,
     again: bool,
@@ -244,7 +249,7 @@ def _draw_file(
     if draft:
         loaded = loaded.drawn_as("draft")
     notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
-    with ready_painters(loaded.experiment.base, devices) as painters:
+    with ready_painters(loaded.experiment.base, *where) as painters:
         plan = PlanFirst(loaded, painters, race=bool(metric)) if planned else None
         if not metric:
             return _draw(loaded, out, painters, notes, again=again, plan=plan)
@@ -286,14 +291,15 @@ def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
 
 
 @contextmanager
-def ready_painters(base: "BaseChoice", devices: str) -> "Iterator[Sequence[Painter]]":
-    """Yield who draws; that the base is looked for and checked is shown."""
+def ready_painters(base: "BaseChoice", devices: str, ray: str = "") -> "Iterator[Sequence[Painter]]":
+    """Yield who draws, here or on a cluster of Ray; that the base is looked for and checked is shown."""
     from kit.generation.devices.multi_gpu import painters_on
 
+    refuse_both(devices, ray)
     with ExitStack() as stack:
         with progress_bar(tr("loading"), transient=True) as progress:
             progress.note(tr("checking the base"))
-            painters = stack.enter_context(painters_on(base, devices))
+            painters = stack.enter_context(painters_on(base, devices, ray, say_worker))
         yield painters
 
 

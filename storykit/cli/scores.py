@@ -15,17 +15,21 @@ from kit.messages import joined, mark, tr
 from storykit.cli.terminal.console import (
     AsJson,
     RunFolder,
+    ScoringCluster,
+    ScoringDevices,
     faults_counted,
     say,
     say_fault,
     say_json,
     say_note,
+    say_worker,
 )
 from storykit.cli.terminal.progress import progress_bar
-from storykit.cli.terminal.usage_errors import WrongUsage
+from storykit.cli.terminal.usage_errors import WrongUsage, refuse_both
 
 if TYPE_CHECKING:
     from eval.casting.cast import CastRequest
+    from eval.scorers.load import Scorers
     from kit.experiment.run import Run
 
 VERDICTS = {"pass": mark("pass"), "fail": mark("fail")}
@@ -140,22 +144,32 @@ def _draw_and_cast(run: "Run", wish: "CastRequest", budget: int, *, as_json: boo
         say(line)
 
 
-def score(run_folder: RunFolder) -> None:
+def score(run_folder: RunFolder, devices: ScoringDevices = "auto", ray: ScoringCluster = "") -> None:
     """Score every panel: aesthetics, consistency, agreement with the text, faults."""
+    from eval.scoring.score import scorers_on
     from kit.experiment.run import Run
 
+    refuse_both(devices, ray)
     run = Run.open(run_folder)
-    with page_kept_or_said(run):
-        score_run(run)
+    with page_kept_or_said(run), ExitStack() as stack:
+        with progress_bar(tr("loading"), transient=True) as progress:
+            progress.note(tr("loading the scorers"))
+            tools = stack.enter_context(scorers_on(run.loaded, devices, ray, say_worker))
+        score_run(run, tools)
 
 
-def score_run(run: "Run") -> None:
-    """Score a run and say how many panels that were, what is wrong with which, and what has no number."""
+def score_run(run: "Run", tools: "Scorers | None" = None) -> None:
+    """Score a run and say how many panels that were, what is wrong with which, and what has no number.
+
+    Args:
+        run: drawn.
+        tools: what pictures are measured with; by default what the experiment names, on one device.
+    """
     from eval.scoring.score import score as measure
     from eval.scoring.summary import faults_said, missing_said, undefined_said
 
     with progress_bar(tr("scoring")) as progress:
-        scores = measure(run, progress=progress)
+        scores = measure(run, tools, progress)
     faults = sum(panel.status != "ok" for panel in scores.panels)
     copied = sum(bool(story.values.get("copies")) for story in scores.stories)
     more = tr(", {n} with copies of one picture", n=copied) if copied else ""

@@ -64,11 +64,16 @@ class FakePainter:
         self.reads = 1000
         """Pretend to read so many characters of a prompt."""
         self.unloaded = 0
+        self.free: float | None = None
+        """Pretend to be on a GPU of which so many GiB are free."""
         self.refuse_lora = ""
         """Pretend that a LoRA whose name holds this does not fit."""
 
     def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
         return ["it reads no long prompts"] if settings.long_prompts else []
+
+    def free_gib(self) -> float | None:
+        return self.free
 
     def step_refusals(self, step: Step, part: str = "") -> list[str]:
         return []

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kit.errors import RunError
+from kit.finishing.memory import free_bytes
 from kit.messages import tr
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ def take_over(device: str) -> str:
     # 2 GiB less are held; the public way is an environment variable, which torch reads only at import
     torch.cuda.memory._set_allocator_settings("expandable_segments:True")
     return torch.cuda.get_device_name()
+
+
+def free_gib(device: str) -> float | None:
+    """Return how much of a device's memory is free, in GiB; None on a CPU."""
+    import torch
+
+    return None if device == "cpu" else free_bytes(torch.device(device)) / 2**30
 
 
 def panels_at_once(device: str, settings: "DrawSettings", controlnets: int = 0) -> int:

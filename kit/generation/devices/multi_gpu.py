@@ -1,114 +1,39 @@
-"""Several GPUs (multi-GPU): a painter for each, in a process of its own.
+"""The painters that share a run's batches: one in this process, or one for each of several GPUs."""
 
-A pipe and no executor: that one waits for the batch in hand when the user presses ctrl-c, leaves its process
-on the GPU when this one is killed, does not say how a process ended, and sends tensors through shared memory.
-"""
-
-import multiprocessing
-import pickle
-import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from contextlib import contextmanager
 from importlib.util import find_spec
-from multiprocessing.connection import Connection
-from typing import Any, cast
 
-from kit.errors import RunError, StorykitError, WeightsError
+from kit.errors import WeightsError
 from kit.generation.painter import Painter
-from kit.library_warnings import hide_pynvml_warning
 from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import pipeline_folder
-
-PATIENCE_S = 10.0
-"""How long a process that has closed its end may take to be gone."""
+from kit.workers.crew import Heard, heard_as_warning
 
 
 @contextmanager
-def painters_on(base: BaseChoice, devices: str) -> Iterator[list[Painter]]:
-    """Yield a painter for each device; one alone draws in this process.
+def painters_on(
+    base: BaseChoice, devices: str, cluster: str = "", heard: Heard = heard_as_warning
+) -> Iterator[list[Painter]]:
+    """Yield a painter for each device; one alone draws in this process, several through Ray.
 
     Args:
         base: as `load_painter` takes it.
         devices: as `pick_devices` takes them.
+        cluster: the address of a cluster of Ray that draws in place of this machine; empty: none.
+        heard: is told which of several has ended.
     """
     from kit.models.base import pick_devices
 
-    picked = pick_devices(devices)
+    picked = [] if cluster else pick_devices(devices)
     if len(picked) == 1:
         yield [load_painter(base, picked[0])]
         return
-    with ExitStack() as stack:
-        crew = [stack.enter_context(closing(RemotePainter(base, device))) for device in picked]
-        yield [cast(Painter, painter) for painter in crew]
+    from kit.generation.devices.ray_painter import ray_painters
 
-
-class RemotePainter:
-    """Whatever `Painter` names, asked of one in another process; what that refuses is raised here."""
-
-    def __init__(self, base: BaseChoice, device: str) -> None:
-        """Start the process; the base is loaded while others are started."""
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, base, device), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._name = device
-
-    def close(self) -> None:
-        """End the process, whatever it does."""
-        self._process.terminate()
-        self._process.join()
-        self._pipe.close()
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what a property is there, asked once, or a method that asks each time it is called."""
-        if name not in vars(Painter):
-            raise AttributeError(f"a painter has no {name}")
-        if not isinstance(vars(Painter)[name], property):
-            return partial(self._ask, name)
-        vars(self)[name] = self._ask(name)
-        return vars(self)[name]
-
-    def _ask(self, name: str, *arguments: object) -> Any:
-        """Return what the painter there answers; raises what it refuses, and RunError when it is gone."""
-        try:
-            self._pipe.send_bytes(pickle.dumps((name, arguments)))  # not `send`: shared memory may be scarce
-            answer = pickle.loads(self._pipe.recv_bytes())
-        except (EOFError, OSError) as error:
-            self._process.join(PATIENCE_S)
-            raise RunError(
-                tr(
-                    "the process that draws on {device} has ended, with code {code}; run the same "
-                    "command to go on",
-                    device=self._name,
-                    code=self._process.exitcode,
-                )
-            ) from error
-        if isinstance(answer, StorykitError):
-            raise answer
-        return answer
-
-
-def _serve(pipe: Connection, base: BaseChoice, device: str) -> None:
-    """Answer until the other side is gone; ctrl-c is for that side to hear."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    hide_pynvml_warning()
-    painter: Painter | None = None
-    while True:
-        try:
-            name, arguments = pickle.loads(pipe.recv_bytes())
-        except EOFError:
-            return
-        answer: object
-        try:
-            painter = painter or load_painter(base, device)
-            asked = getattr(painter, name)
-            answer = asked(*arguments) if callable(asked) else asked
-        except StorykitError as error:
-            answer = error
-        pipe.send_bytes(pickle.dumps(answer))
+    with ray_painters(base, picked, cluster, heard) as painters:
+        yield painters
 
 
 def load_painter(base: BaseChoice, device: str = "auto") -> Painter:

@@ -68,11 +68,14 @@ def _one_of(*words: str) -> Callable[[], tuple[str, ...]]:
     return lambda: words
 
 
+_CLUSTER = JobField(name="ray", kind="word", label=mark("Or on a cluster of Ray"), words=_one_of("auto"))
+"""The one that this machine belongs to: another one, named in a browser, could do here what it likes."""
 _OUT = mark("Folder for the results")
 _EXPERIMENT = (
     JobField(name="experiment", kind="file", label=mark("Experiment"), needed=True),
     JobField(name="out", kind="new", label=_OUT, needed=True),
     JobField(name="devices", kind="devices", label=mark("Where to draw")),
+    _CLUSTER,
 )
 _AGAIN = JobField(name="again", kind="flag", label=mark("Draw again what was drawn with other settings"))
 _RUN = JobField(name="run", kind="folder", label=mark("Run"), needed=True)
@@ -119,6 +122,7 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
         JobField(name="refine", kind="share", label=mark("Draw again at the larger size: how much")),
         JobField(name="size", kind="seed", label=mark("Side in pixels")),
         JobField(name="devices", kind="devices", label=mark("Where to draw")),
+        _CLUSTER,
         *(replace(one, empty=mark("as it was chosen")) for one in _STORY),
     ),
     "train": (

@@ -23,6 +23,7 @@ _HELP: Mapping[str, str] = {
     "bundle": mark("An entry as it is handed in."),
     "out": mark("A new folder is made. In one that is there it goes on where it stopped."),
     "devices": mark("Left empty, the graphics card is taken if there is one; all takes every one, cpu none."),
+    "ray": mark("auto: all graphics cards of the cluster that this machine belongs to draw."),
     "device": mark("auto takes the graphics card if there is one."),
     "race": mark("Whoever cannot win on this metric any more is drawn no further. That saves time."),
     "again": mark("Without it, what was drawn with other settings is told and left alone."),
@@ -212,8 +213,9 @@ def _choices(folder: ServedFolder, field: JobField, values: Mapping[str, str]) -
             return _plain(list(_DEVICES))
         case "panel":
             return [Choice("", tr("the one that the scores name")), *_plain(list(field.words()))]
-        case "device":
-            return [Choice("", "auto"), *_plain(["cpu", "cuda"])]
+        case "device" | "ray":
+            empty = "auto" if field.name == "device" else tr("no, on this machine")
+            return [Choice("", empty), *_plain([word for word in field.words() if word != empty])]
         case "race":
             spoken = reader_language()
             metrics = [Choice(name, METRICS[name].names.get(spoken, name)) for name in judgeable()]

@@ -9,7 +9,7 @@ import typer
 from kit.messages import joined, tr
 from storykit.cli.experiment import ready_painters, say_drawn
 from storykit.cli.scores import VERDICTS, page_kept_or_said
-from storykit.cli.terminal.console import AsJson, Devices, RunFolder, say, say_json, say_note
+from storykit.cli.terminal.console import AsJson, Cluster, Devices, RunFolder, say, say_json, say_note
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
 
@@ -42,6 +42,7 @@ def finish(
     story: Annotated[str, typer.Option(help="Which story; needed when several were cast.")] = "",
     seed: Annotated[int | None, typer.Option(help="All eight of this seed; else what was cast.")] = None,
     devices: Devices = "auto",
+    ray: Cluster = "",
     as_json: AsJson = False,
 ) -> None:
     """Draw the drafts that were chosen as the contest draws, and make the chosen eight larger.
@@ -60,19 +61,19 @@ def finish(
     wanted = plan_finishing(run, FinishingWish(upscale, refine, size))
     plan, told = EntryPlan(candidate=candidate, order=order, story=story, seed=seed), dict[str, object]()
     if is_draft(run):
-        finals, told = _draw_finals(run, plan, out, devices, quiet=as_json)
+        finals, told = _draw_finals(run, plan, out, (devices, ray), quiet=as_json)
         run, plan = finals.run, finals.plan
     elif out is not None:
         raise WrongUsage(tr("--out is for drafts: finished pictures lie beside those of their run"))
     if wanted.steps:
         with page_kept_or_said(run, quiet=as_json):
-            told |= _finish(run, chosen_set(run, plan), wanted, devices, quiet=as_json)
+            told |= _finish(run, chosen_set(run, plan), wanted, (devices, ray), quiet=as_json)
     if as_json:
         say_json(told)
 
 
 def _draw_finals(
-    run: "Run", plan: "EntryPlan", out: Path | None, devices: str, *, quiet: bool
+    run: "Run", plan: "EntryPlan", out: Path | None, where: tuple[str, str], *, quiet: bool
 ) -> "tuple[Finals, dict[str, object]]":
     """Draw the finals of what was chosen, say so unless that is for machines, and return what there is."""
     from eval.scoring.summary import faults_said
@@ -80,7 +81,7 @@ def _draw_finals(
 
     chosen, folder = chosen_drafts(run, plan), out or usual_folder(run)
     loaded = final_experiment(run, chosen, folder)
-    with ready_painters(loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
+    with ready_painters(loaded.experiment.base, *where) as painters, progress_bar(tr("drawing")) as bar:
         finals = draw_finals(run, chosen, folder, painters, bar)
     with progress_bar(tr("scoring")) as bar:
         sides = both_sides(run, chosen, finals, bar)
@@ -94,14 +95,14 @@ def _draw_finals(
 
 
 def _finish(
-    run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", devices: str, *, quiet: bool
+    run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", where: tuple[str, str], *, quiet: bool
 ) -> dict[str, object]:
     """Make the finished pictures, say so unless that is for machines, and return what there is."""
     from eval.scoring.summary import faults_said
     from storykit.finishing import finished
     from submissions.finished_set import two_scores
 
-    with ready_painters(run.loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
+    with ready_painters(run.loaded.experiment.base, *where) as painters, progress_bar(tr("drawing")) as bar:
         done = finished(run, chosen, wanted, painters, bar)
     with progress_bar(tr("scoring")) as bar:
         sides = two_scores(run, done, bar)

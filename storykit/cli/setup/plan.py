@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
@@ -73,43 +72,43 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, 
     from kit.doctor.room import free_disk
     from kit.experiment.config import load_experiment
     from kit.experiment.out_folder import check_out_folder
+    from kit.models.base import pick_devices
     from kit.planning.drawing_load import BaseNotHere, drawing_load, factors_of
-    from kit.planning.estimate import PlanFacts, device_of, free_gpu_gib, make_plan, panels_at_once
+    from kit.planning.estimate import PlanFacts, device_of, make_plan, panels_at_once
 
     loaded = load_experiment(experiment, judgeable())
     if draft:
         loaded = loaded.drawn_as("draft")
     if out is not None:
         check_out_folder(out)
-    with ExitStack() as stack:
-        painters = _painters(loaded.experiment.base, devices, stack)
-        panels = panels_at_once(loaded.settings, free_gpu_gib(painters[0]), painters[0].identity)
-        load = drawing_load(loaded, out, painters[0], panels)
-        facts = PlanFacts(
-            factors=factors_of(loaded),
-            load=load,
-            settings=loaded.settings,
-            base=str(painters[0].identity["name"]),
-            device=device_of(painters[0]),
-            devices=len(painters),
-            panels=panels,
-            pace=_pace(loaded, painters[0], load, panels, _Probing(probe, began)),
-            races=can_race(loaded.experiment),
-        )
-    here = not isinstance(painters[0], BaseNotHere)
+    picked = pick_devices(devices)
+    painter = _painter(loaded.experiment.base, picked[0])
+    panels = panels_at_once(loaded.settings, painter.free_gib(), painter.identity)
+    load = drawing_load(loaded, out, painter, panels)
+    facts = PlanFacts(
+        factors=factors_of(loaded),
+        load=load,
+        settings=loaded.settings,
+        base=str(painter.identity["name"]),
+        device=device_of(painter),
+        devices=len(picked),
+        panels=panels,
+        pace=_pace(loaded, painter, load, panels, _Probing(probe, began)),
+        races=can_race(loaded.experiment),
+    )
+    here = not isinstance(painter, BaseNotHere)
     return _Planned(loaded, facts.factors, make_plan(facts), free_disk(out or Path.cwd()), here)
 
 
-def _painters(base: "BaseChoice", devices: str, stack: ExitStack) -> "list[Painter]":
-    """Return who would draw; where Kolors was never fetched, who stands for them."""
-    from kit.generation.devices.multi_gpu import painters_on
-    from kit.models.base import hardware_of, is_fetched, pick_devices
+def _painter(base: "BaseChoice", device: str) -> "Painter":
+    """Return who would draw; where Kolors was never fetched, who stands for it."""
+    from kit.generation.devices.multi_gpu import load_painter
+    from kit.models.base import hardware_of, is_fetched
     from kit.planning.drawing_load import BaseNotHere
 
     if is_fetched(base):
-        return stack.enter_context(painters_on(base, devices))
-    picked = pick_devices(devices)
-    return [cast("Painter", BaseNotHere(str(base), device, hardware_of(device))) for device in picked]
+        return load_painter(base, device)
+    return cast("Painter", BaseNotHere(str(base), device, hardware_of(device)))
 
 
 class _Probing(NamedTuple):
@@ -283,14 +282,14 @@ class PlanFirst:
 
     def _lines(self, done: int) -> Iterator[str]:
         from kit.planning.drawing_load import factors_of, unread_load
-        from kit.planning.estimate import free_gpu_gib, panels_at_once
+        from kit.planning.estimate import panels_at_once
         from kit.planning.known_pace import known_pace
         from kit.planning.pace import duration
 
         factors, first = factors_of(self._loaded), self._painters[0]
         yield tr("plan    {product}, {there:,} are there", product=product_of(factors), there=done)
         load = unread_load(self._loaded, factors.panels - done)
-        panels = panels_at_once(self._loaded.settings, free_gpu_gib(first), first.identity)
+        panels = panels_at_once(self._loaded.settings, first.free_gib(), first.identity)
         pace = known_pace(first, self._loaded.settings, panels)
         if not load.pictures:
             yield tr("time    nothing is left to draw")

@@ -16,6 +16,22 @@ OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; made w
 Devices = Annotated[
     str, typer.Option(help="Where to draw: auto, all (every GPU), or a list such as cuda:0,cuda:1.")
 ]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Draw on all GPUs of your Ray cluster: auto, or HOST:PORT."
+    ),
+]
+ScoringDevices = Annotated[
+    str,
+    typer.Option("--devices", help="Where to score: auto, all (every GPU), or a list such as cuda:0,cuda:1."),
+]
+ScoringCluster = Annotated[
+    str,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Score on all GPUs of your Ray cluster: auto, or HOST:PORT."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 Draft = Annotated[
@@ -65,6 +81,11 @@ def padded(text: str, width: int) -> str:
 def say_note(text: str) -> None:
     """Print what is worth knowing."""
     say(tr("note    {note}", note=text))
+
+
+def say_worker(told: str) -> None:
+    """Print what became of one who shares the work, beside the results."""
+    say(tr("note    {note}", note=told), err=True)
 
 
 def say_fault(place: str, reason: str) -> None:

@@ -43,6 +43,12 @@ class WrongUsage(typer.BadParameter):
         say(tr("Error: {reason}", reason=self.message), err=True)
 
 
+def refuse_both(devices: str, ray: str) -> None:
+    """Refuse devices of this machine beside a cluster."""
+    if ray and devices != "auto":
+        raise WrongUsage(tr("--ray takes all devices of the cluster: leave --devices out"))
+
+
 class CommandGroup(HelpInReadersLanguage, TyperGroup):
     """Commands that take `help` for `--help`, and say in plain words what is wrong with a command line."""
 

@@ -106,3 +106,16 @@ def test_progress_hears_of_every_panel(tmp_path: Path) -> None:
     tally = Tally()
     score(fill(new_run(tmp_path, seeds=3)), stripe_scorers(), tally)
     assert (tally.done, tally.total) == (48, 48)
+
+
+@pytest.mark.parametrize("at_once", [2, 7])
+def test_batches_that_are_measured_at_the_same_time_give_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("eval.scoring.measure.BATCH", 3)
+    one = measure(fill(new_run(tmp_path / "one")), Scorers(aesthetic=Brightness(), encoder=Columns()))
+    several = Scorers(aesthetic=Brightness(), encoder=Columns(), at_once=at_once)
+    two = measure(fill(new_run(tmp_path / "two")), several)
+    assert list(one.aesthetic.items()) == list(two.aesthetic.items())
+    assert (one.fresh, list(one.readings)) == (two.fresh, list(two.readings))
+    assert all(np.array_equal(two.embeddings[name], row) for name, row in one.embeddings.items())

@@ -50,6 +50,10 @@ LINES = {
             "again": "yes",
         },
     ),
+    "storykit run a.toml --out runs/a --ray auto": (
+        "run",
+        {"experiment": "a.toml", "out": "runs/a", "ray": "auto"},
+    ),
     "storykit generate ./-b.toml --out ./-o": ("generate", {"experiment": "-b.toml", "out": "-o"}),
     "storykit generate 'my story.toml' --out runs/雨天": (
         "generate",
@@ -123,6 +127,7 @@ HOSTILE = {
     "blanks": ("run", {**DRAWING, "out": "  "}),
     "a device that is none": ("run", {**DRAWING, "devices": "cuda:0 --again"}),
     "an option for a device": ("run", {**DRAWING, "devices": "--again"}),
+    "a cluster that a browser names": ("run", {**DRAWING, "ray": "10.0.0.1:6379"}),
     "a metric that is none": ("run", {**DRAWING, "race": "beauty"}),
     "a flag that says more": ("run", {**DRAWING, "again": "--out=/tmp"}),
     "a value that the command has not": ("run", {**DRAWING, "overwrite": "yes"}),

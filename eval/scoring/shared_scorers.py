@@ -1,0 +1,162 @@
+"""Scorers on several GPUs: pictures go, batch after batch, to whoever is free."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.scorers.calibration import Calibration
+from eval.scorers.load import Scorers
+from eval.scorers.protocols import Inscription, Metric, Stamp
+from kit.messages import Message, tr
+from kit.workers.crew import Crew, Heard, crew_on
+from kit.workers.surroundings import Surroundings, strangeness, surroundings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Part = Literal["aesthetic", "encoder", "tower", "reader"]
+"""What of `Scorers` is asked."""
+OF_SCORERS = ("open_clip_torch", "rapidocr", "onnxruntime")
+"""Packages that measure, beside those that draw."""
+
+
+class Load(Protocol):
+    """What loads scorers on a device."""
+
+    def __call__(self, *, on: str) -> Scorers:
+        """Return them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScorerFacts:
+    """What decides the numbers that a worker gives."""
+
+    surroundings: Surroundings
+    metric: Metric
+    encoder: Stamp
+    one_tower: bool
+    reader: Stamp | None
+    calibration: Calibration | None
+
+
+class ScoringWorker:
+    """Scorers in another process."""
+
+    def __init__(self, load: Load, device: str) -> None:
+        """Load them on "cuda" or "cpu"."""
+        self._tools = load(on=device)
+
+    @property
+    def facts(self) -> ScorerFacts:
+        """What decides its numbers."""
+        tools = self._tools
+        return ScorerFacts(
+            surroundings=surroundings(OF_SCORERS),
+            metric=tools.aesthetic.metric,
+            encoder=tools.encoder.stamp,
+            one_tower=tools.tower is not None,
+            reader=tools.reader.stamp if tools.reader else None,
+            calibration=tools.calibration,
+        )
+
+    def asked(self, part: Part, name: str, items: Sequence[object]) -> object:
+        """Return what a part of the scorers answers."""
+        return getattr(getattr(self._tools, part), name)(items)
+
+
+def differences(one: ScorerFacts, first: ScorerFacts | None) -> Iterator[Message]:
+    """Yield why a worker would not give the numbers that this process and the first worker would.
+
+    Args:
+        one: a worker.
+        first: whose weights count; None: this one's.
+    """
+    yield from strangeness(one.surroundings, surroundings(OF_SCORERS))
+    if first is None:
+        return
+    stamps = (
+        ("aesthetic", one.metric.stamp, first.metric.stamp),
+        ("clip", one.encoder, first.encoder),
+        ("letters", one.reader, first.reader),
+    )
+    for name, theirs, ours in stamps:
+        if theirs != ours:
+            yield tr("the weights of {name} are others than at the first", name=name)
+    if one.calibration != first.calibration:
+        yield tr("the calibration is another one than at the first")
+
+
+@contextmanager
+def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[Scorers]:
+    """Yield scorers whose every batch is measured by one of several workers.
+
+    Args:
+        load: loads them; it is sent to each worker.
+        devices: of this machine, one worker each.
+        cluster: the address of a cluster of Ray in place of these; empty: none.
+        heard: is told which worker is left out or has ended.
+    """
+
+    def maker(device: str) -> Callable[[], object]:
+        return partial(ScoringWorker, load, device)
+
+    with crew_on(devices, cluster, heard) as crew:
+        first = crew.make(maker, differences)[0]
+        scorer = _SharedScorer(crew, first.metric)
+        yield Scorers(
+            aesthetic=scorer,
+            encoder=_SharedEncoder(crew, first.encoder),
+            tower=scorer if first.one_tower else None,
+            calibration=first.calibration,
+            reader=_SharedReader(crew, first.reader) if first.reader else None,
+            at_once=len(crew.living),
+        )
+
+
+def _asked(crew: Crew, part: Part, name: str, items: Sequence[object]) -> Any:
+    return crew.ask("asked", part, name, items)[1]
+
+
+class _SharedScorer(NamedTuple):
+    crew: Crew
+    metric: Metric
+
+    def score(self, panels: "Sequence[Image]") -> list[float]:
+        """Return one finite number per picture, in order."""
+        scores: list[float] = _asked(self.crew, "aesthetic", "score", panels)
+        return scores
+
+    def look(self, panels: "Sequence[Image]") -> tuple[list[float], NDArray[np.float32]]:
+        """Return one score and one row of unit length per picture, in order."""
+        seen: tuple[list[float], NDArray[np.float32]] = _asked(self.crew, "tower", "look", panels)
+        return seen
+
+
+class _SharedEncoder(NamedTuple):
+    crew: Crew
+    stamp: Stamp
+
+    def pictures(self, panels: "Sequence[Image]") -> NDArray[np.float32]:
+        """Return (pictures, dim) rows of unit length."""
+        rows: NDArray[np.float32] = _asked(self.crew, "encoder", "pictures", panels)
+        return rows
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (texts, dim) rows of unit length."""
+        rows: NDArray[np.float32] = _asked(self.crew, "encoder", "texts", texts)
+        return rows
+
+
+class _SharedReader(NamedTuple):
+    crew: Crew
+    stamp: Stamp
+
+    def read(self, panels: "Sequence[Image]") -> list[tuple[Inscription, ...]]:
+        """Return what is legible in each picture, in order."""
+        read: list[tuple[Inscription, ...]] = _asked(self.crew, "reader", "read", panels)
+        return read

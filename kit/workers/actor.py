@@ -1,0 +1,45 @@
+"""What Ray runs in a process of its own: an object that is made there and asked by its methods' names."""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kit.errors import StorykitError
+from kit.library_warnings import hide_pynvml_warning, name_user
+from kit.messages import OWN_VARIABLE
+
+
+class Refused(NamedTuple):
+    """What the object there refuses; Ray would bring an error that is raised as another one."""
+
+    error: StorykitError
+
+
+class Actor:
+    """An object in another process; what it refuses is an answer."""
+
+    def __init__(self, language: str) -> None:
+        """Begin as the process that asks: in its language."""
+        os.environ[OWN_VARIABLE] = language
+        hide_pynvml_warning()
+        name_user()
+        self._made: object = None
+
+    def ready(self) -> None:
+        """Answer as soon as the process is there."""
+
+    def make(self, maker: Callable[[], object]) -> object:
+        """Make the object; asked for once."""
+        try:
+            self._made = maker()
+        except StorykitError as error:
+            return Refused(error)
+        return None
+
+    def answer(self, name: str, *arguments: object) -> object:
+        """Return what a method of the object returns, or what a property is."""
+        try:
+            asked: Any = getattr(self._made, name)
+            return asked(*arguments) if callable(asked) else asked
+        except StorykitError as error:
+            return Refused(error)

@@ -1,0 +1,265 @@
+"""Ray, begun on this machine or reached at an address, and the places where it has workers: its only door."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kit.errors import RunError
+from kit.files.text.library_words import reason_of
+from kit.messages import mark, tr
+
+RAY_MISSING = mark(
+    "several devices share the work through Ray, which is not installed: "
+    "pip install storykit[ray], or name one device"
+)
+STORE_BYTES = 512 << 20
+"""Of memory that is shared by the processes of this machine; what is more than that lies on the disk."""
+_LONGEST_FOLDER = 40
+"""Letters of the folder that Ray's sockets may lie in: their paths are bounded."""
+_REACHED_S = 5.0
+"""How long an address may take to answer at all."""
+FETCH_S = 300.0
+"""How long what is there may take from one machine to another."""
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # of what its processes say
+    "RAY_SCHEDULER_EVENTS": "0",
+}
+_ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # of any system: it listens on this machine alone
+    "RAY_memory_monitor_refresh_ms": "0",  # else it ends whoever draws where memory is scarce
+    "RAY_gcs_server_request_timeout_seconds": "20",  # for so long its helpers outlive us when we are killed
+    "RAY_AUTH_MODE": "token",
+}
+_TOKEN = "RAY_AUTH_TOKEN"
+_own_token = secrets.token_hex(32)
+"""Without it nobody on this machine may ask what we begin."""
+
+
+class WorkerPlace(NamedTuple):
+    """Where a worker runs."""
+
+    name: str
+    """As messages call it."""
+    gpu: bool
+    node: str = ""
+    """Ray's id of the machine; empty: this one."""
+
+
+@contextmanager
+def ray_here(devices: Sequence[str]) -> Iterator[list[WorkerPlace]]:
+    """Begin Ray on this machine alone, and yield a place for each device; it ends with the block.
+
+    Args:
+        devices: "cpu", or GPUs by their number, as "cuda:1".
+
+    Raises:
+        RunError: it is not installed, or does not begin.
+    """
+    _refuse_missing()
+    gpus = [device for device in devices if device != "cpu"]
+    places = [WorkerPlace(device, device != "cpu") for device in devices]
+    own = {**_QUIET, **_ALONE, _TOKEN: _own_token}
+    with _own_folder() as folder, _token_read_again(), _environment(own):
+        wanted = {
+            "num_cpus": len(devices),
+            "num_gpus": len(gpus),
+            "include_dashboard": False,
+            "object_store_memory": STORE_BYTES,
+            "_temp_dir": str(folder),
+        }
+        with ExitStack() as stack:
+            with _environment({_VISIBLE: _visible(gpus)} if gpus else {}):
+                stack.enter_context(_begun(address="local", **wanted))
+            yield places
+
+
+@contextmanager
+def ray_cluster(address: str) -> Iterator[list[WorkerPlace]]:
+    """Reach a cluster, and yield a place for each of its GPUs; where it has none, for each machine.
+
+    Those of this machine come first. The cluster goes on when the block ends.
+
+    Args:
+        address: "auto" for the one that this machine belongs to, or HOST:PORT.
+
+    Raises:
+        RunError: Ray is not installed, nobody answers, or its versions are others.
+    """
+    _refuse_missing()
+    _refuse_unreached(address)
+    with _token_read_again(), _environment(_QUIET), _begun(address=address):
+        yield _places()
+
+
+@contextmanager
+def _begun(**wanted: Any) -> Iterator[None]:
+    """Have Ray at work meanwhile; a process that is to end (SIGTERM) ends it, too."""
+    import ray
+    import ray.job_config
+
+    if ray.is_initialized():
+        raise RunError(tr("Ray is at work in this process already: call ray.shutdown() first"))
+    _read_token()
+    terminate = signal.getsignal(signal.SIGTERM)
+    job = ray.job_config.JobConfig()
+    job._client_job = True  # else workers import what lies in the folder that we are in
+    quiet = {"configure_logging": False, "logging_level": "error", "log_to_driver": False}
+    try:
+        ray.init(job_config=job, **quiet, **wanted)
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        ray.shutdown()
+        told = tr("Ray does not begin: {reason}", reason=reason_of(error))
+        if wanted["address"] != "local":
+            told = tr(
+                "no cluster of Ray takes us at {address}: {reason}; begin one with `ray start --head`, type "
+                "the command on one of its machines, and set RAY_AUTH_MODE=token where it asks for a token",
+                address=wanted["address"],
+                reason=reason_of(error),
+            )
+        raise RunError(told) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        with suppress(ValueError):  # not in the main thread, where Ray sets none either
+            signal.signal(signal.SIGTERM, terminate)
+
+
+@contextmanager
+def _token_read_again() -> Iterator[None]:
+    """Have what comes after find Ray with the token that is asked for then."""
+    try:
+        yield
+    finally:
+        _read_token()
+
+
+def _read_token() -> None:
+    """Have Ray ask the environment whether there is a token, and which; it asks once in a process."""
+    from ray import _raylet
+
+    inside: Any = _raylet
+    with suppress(AttributeError):  # it is no promise of Ray's
+        inside.AuthenticationTokenLoader.instance().reset_cache()
+        inside.Config.initialize("")
+
+
+@contextmanager
+def _environment(told: Mapping[str, str]) -> Iterator[None]:
+    """Have variables set for the processes that are begun meanwhile."""
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Yield a folder of our own for Ray's sockets and logs, gone afterwards."""
+    usual = tempfile.gettempdir()
+    parent = usual if len(usual) <= _LONGEST_FOLDER else "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="storykit-ray-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _visible(gpus: Sequence[str]) -> str:
+    """Return what GPUs are called for the processes that are to see these alone."""
+    numbers = [int(gpu.partition(":")[2] or 0) for gpu in gpus]
+    given = [name.strip() for name in os.environ.get(_VISIBLE, "").split(",") if name.strip()]
+    return ",".join(given[number] if given else str(number) for number in numbers)
+
+
+def _refuse_missing() -> None:
+    if find_spec("ray") is None:
+        raise RunError(tr(RAY_MISSING))
+
+
+def _refuse_unreached(address: str) -> None:
+    """Raise RunError for an address that nobody answers at, which Ray itself tries for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        told = tr("the cluster's address must be auto or HOST:PORT, got {got!r}", got=address)
+        raise RunError(told)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _REACHED_S).close()
+    except (OSError, OverflowError) as error:
+        raise RunError(
+            tr(
+                "nobody answers at {address}: {reason}; `ray start --head` begins a cluster and tells its "
+                "address",
+                address=address,
+                reason=reason_of(error),
+            )
+        ) from error
+
+
+def _places() -> list[WorkerPlace]:
+    """Return a place for each GPU of the cluster, or for each machine, in an order that stays."""
+    import ray
+
+    here = ray.get_runtime_context().get_node_id()
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes.sort(key=lambda node: (node["NodeID"] != here, node["NodeManagerAddress"], node["NodeID"]))
+    gpus = [
+        WorkerPlace(f"{node['NodeManagerAddress']} cuda:{number}", True, node["NodeID"])
+        for node in nodes
+        for number in range(int(node["Resources"].get("GPU", 0)))
+    ]
+    cpus = [
+        WorkerPlace(f"{node['NodeManagerAddress']} cpu", False, node["NodeID"])
+        for node in nodes
+        if node["Resources"].get("CPU", 0) >= 1
+    ]
+    return gpus or cpus
+
+
+def start_actor(kind: type, place: WorkerPlace, *arguments: object) -> Any:
+    """Return Ray's handle of an object of a class that is made at a place."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(place.node, soft=False) if place.node else "DEFAULT"
+    options = ray.remote(kind).options(
+        num_cpus=0, num_gpus=int(place.gpu), scheduling_strategy=there, max_restarts=0
+    )
+    return options.remote(*arguments)
+
+
+def lent(value: object) -> Any:
+    """Return Ray's reference of a value that any worker can fetch as long as the reference lives."""
+    import ray
+
+    return ray.put(value)
+
+
+def fetched(reference: Any) -> Any:
+    """Return what a reference stands for; RunError where it does not come."""
+    import ray
+
+    try:
+        return ray.get(reference, timeout=FETCH_S)
+    except ray.exceptions.RayError as error:
+        raise RunError(tr("what was sent did not come: {reason}", reason=reason_of(error))) from error

@@ -1,0 +1,171 @@
+"""Three machines of one cluster, on this one; the third has another base. Tests end one after the other."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+import pytest
+import torch
+from fakes import INK_CANDIDATES, TOY_PROMPTS, HeardProgress, make_run, pictures_of, toy_lora
+from PIL import Image
+from ray_nodes import copy_of_toy_base, machines, with_other_unet
+
+from kit.errors import InputError, LoraError, RunError, WeightsError
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.devices.multi_gpu import load_painter, painters_on
+from kit.generation.devices.painter_worker import PainterWorker
+from kit.generation.generate import generate
+from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.lora.formats import LoraPair
+from kit.lora.lora import load_lora, save_lora
+
+SETTINGS = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable")
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    folders = [tmp_path_factory.mktemp(name) for name in ("first", "second", "third")]
+    for folder in folders:
+        copy_of_toy_base(folder / "base")
+    with_other_unet(folders[2] / "base")
+    with machines(*folders) as (made, nodes):
+        yield made, nodes
+
+
+@pytest.fixture(scope="module")
+def heard():
+    """What was said of workers."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def painters(cluster, heard):
+    with painters_on("base", "auto", cluster[0].address, heard.append) as made:
+        yield made
+
+
+def crew_of(painters):
+    return painters[0]._studio.crew
+
+
+def drawn(folder, painters, progress=None, head=""):
+    folder.mkdir()
+    toy_lora(folder / "ink.safetensors", scale=0.5)
+    run = make_run(folder, f"size = 64\nbatch = 3\n{head}", INK_CANDIDATES)
+    return run, generate(run, painters, progress)
+
+
+@pytest.fixture(scope="module")
+def alone(painters, tmp_path_factory):
+    return drawn(tmp_path_factory.mktemp("runs") / "alone", [load_painter("base", "cpu")])[0]
+
+
+def test_a_machine_with_another_base_is_left_out_and_the_file_named(painters, heard):
+    assert len(painters) == 2
+    [told] = heard
+    assert "127.0.0.1 cpu is left out: the base's unet.safetensors has sha256" in told
+
+
+def test_machines_together_write_the_files_of_one_alone(painters, alone, tmp_path):
+    run, report = drawn(tmp_path / "run", painters)
+    assert report.drawn == 16
+    assert pictures_of(run) == pictures_of(alone)
+    assert run.read_json("run.json") == alone.read_json("run.json")
+
+
+def test_texts_are_read_by_one_and_sent_to_the_others(painters):
+    painters[1].encode_prompts(TOY_PROMPTS)
+    crew = crew_of(painters)
+    told = [crew.tell(worker, "asked", "read_states", TOY_PROMPTS) for worker in crew.living]
+    assert len(told) == 2
+    for text in TOY_PROMPTS:
+        assert all(torch.equal(*pair) for pair in zip(told[0][text], told[1][text], strict=True))
+
+
+def test_what_a_painter_refuses_there_is_raised_here(painters, tmp_path):
+    pairs = {
+        "blocks.7.transformer_blocks.0.attn1.to_q": LoraPair(down=torch.ones(2, 99), up=torch.ones(32, 2))
+    }
+    save_lora(tmp_path / "wide.safetensors", pairs, 2.0, {})
+    for refusing in (painters[0].check, lambda lora: painters[0].set_lora(lora, 1.0)):
+        with pytest.raises(LoraError, match="0 of 1 keys match the base"):
+            refusing(load_lora(tmp_path / "wide.safetensors"))
+    with pytest.raises(RunError, match="must be read before it is drawn"):
+        painters[0].draw([PanelRequest(key="k", prompt="小猫", negative="", seed=0)], SETTINGS)
+    request = PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)
+    small = RedrawRequest(request=request, picture=Image.new("RGB", (32, 32)), strength=0.5)
+    with pytest.raises(InputError, match="the picture to draw again: the picture has 32 x 32 pixels"):
+        painters[0].redraw([small], SETTINGS)
+    assert painters[0].truncated_tail("小猫") == "", "it goes on answering"
+
+
+def test_a_picture_is_drawn_again_and_looked_at_there_as_here(painters):
+    here, words = load_painter("base", "cpu"), ["粉色裙子"]
+    request = PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)
+    shown = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+    masks, pictures = [], []
+    for painter in (here, painters[0]):
+        painter.set_lora(None, 1.0)
+        painter.encode_prompts(TOY_PROMPTS)
+        masks.append(painter.mask_of(request, shown, words, SETTINGS))
+        asked = RedrawRequest(request=request, picture=shown, strength=0.5, mask=masks[0])
+        pictures += painter.redraw([asked], SETTINGS)
+    assert masks[0] == masks[1]
+    assert pictures[0] == pictures[1]
+
+
+def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
+    with pytest.raises(WeightsError, match="there is neither"):
+        crew_of(painters).each(
+            lambda worker: worker.actor.make.remote(partial(PainterWorker, "nowhere", "cpu", 1))
+        )
+
+
+def test_the_batch_of_a_machine_that_dies_is_drawn_by_the_other(cluster, painters, alone, heard, tmp_path):
+    made, nodes = cluster
+    crew = crew_of(painters)
+    dying = crew.living[1]
+    process = crew._answered(dying, dying.actor.__ray_call__.remote(lambda _: os.getpid()))
+    os.kill(process, signal.SIGSTOP)  # so that it holds a batch when it dies
+
+    def kill_at_work():
+        while dying in crew._free:
+            time.sleep(0.01)
+        made.remove_node(nodes[1], allow_graceful=False)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill_at_work)
+        run, report = drawn(tmp_path / "run", painters)
+        killing.result()
+    assert report.drawn == 16
+    assert pictures_of(run) == pictures_of(alone)
+    assert heard[-1].endswith("cpu has ended: its process was killed; the other one does its work")
+    assert len(crew.living) == 1
+
+
+class KillsAtTheFirst(HeardProgress):
+    """Ends a worker as soon as a batch is there."""
+
+    def __init__(self, worker):
+        super().__init__()
+        self._worker = worker
+
+    def advance(self, count):
+        import ray
+
+        super().advance(count)
+        ray.kill(self._worker.actor)
+
+
+def test_when_all_are_dead_what_is_drawn_stays_and_the_error_says_how_to_go_on(painters, tmp_path):
+    dying = KillsAtTheFirst(crew_of(painters).living[0])
+    with pytest.raises(RunError, match=r"no worker is left: .* has ended: .*; run the same command to go on"):
+        drawn(tmp_path / "run", painters, dying, "seeds = [0, 1, 2, 3]")
+    there = list((tmp_path / "run").rglob("*.png"))
+    assert 0 < len(there) < 64

@@ -1,0 +1,104 @@
+"""Ray on this machine alone, begun by a command that is stopped or killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from ray_nodes import needs_ray
+
+from kit.errors import RunError
+from kit.workers.ray_session import ray_cluster
+
+AT_WORK = """
+import os
+import time
+from contextlib import closing
+from kit.workers.crew import Crew
+from kit.workers.ray_session import ray_here
+with ray_here(["cpu", "cpu"]) as places, closing(Crew(places, print)) as crew:
+    paths = crew.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: __import__("sys").path))
+    folders = {folder for found in paths.values() for folder in found}
+    print("at work", os.getcwd() in folders, "" in folders, flush=True)
+    crew.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: time.sleep(600)))
+"""
+pytestmark = pytest.mark.timeout(200)
+
+
+@contextmanager
+def at_work(folder):
+    """Yield a command, which leads a session of its own, while two workers are at work for it.
+
+    None of them imports anything from the folder that it was begun in.
+    """
+    needs_ray()
+    for name in ("own", "tmp"):
+        (folder / name).mkdir()
+    where = os.environ | {
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
+        "TMPDIR": str(folder / "tmp"),
+    }
+    command = [sys.executable, "-c", AT_WORK]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=where,
+        cwd=folder / "own",
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout.readline() == "at work False False\n", process.stderr.read()
+            yield process
+        finally:
+            process.kill()
+
+
+def left_of(session):
+    """Return what still runs in a session."""
+    columns = ["ps", "-eo", "sid=,stat=,args="]
+    rows = subprocess.run(columns, capture_output=True, text=True, check=True).stdout.splitlines()
+    told = [row.split(maxsplit=2) for row in rows]
+    return [row[2] for row in told if int(row[0]) == session and not row[1].startswith("Z")]
+
+
+def soon(condition, seconds=60):
+    """Return whether something comes to hold."""
+    for _ in range(seconds * 10):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_ctrl_c_ends_everything_and_leaves_no_folder(tmp_path):
+    with at_work(tmp_path) as process:
+        assert any("ray::Actor" in row for row in left_of(process.pid))
+        os.killpg(process.pid, signal.SIGINT)
+        assert "KeyboardInterrupt" in process.communicate()[1]
+        assert soon(lambda: not left_of(process.pid)), left_of(process.pid)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_command_that_is_killed_leaves_no_worker(tmp_path):
+    with at_work(tmp_path) as process:
+        process.kill()
+        assert soon(lambda: not any("ray::Actor" in row or "raylet" in row for row in left_of(process.pid)))
+
+
+def test_an_address_where_nobody_answers_is_one_line_that_says_what_begins_a_cluster():
+    needs_ray()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(RunError, match=f"nobody answers at {address}: .*`ray start --head` begins"):
+            ray_cluster(address).__enter__()
+    for wrong in ("ray://10.0.0.1", "10.0.0.1", "nonsense:port"):
+        with pytest.raises(RunError, match=r"must be auto or HOST:PORT, got"):
+            ray_cluster(wrong).__enter__()
