@@ -15,7 +15,7 @@ Facts = TypeVar("Facts")
 Heard = Callable[[Message], None]
 """Who is told which worker ended or was left out; it may be called from any thread."""
 
-START_S = 120.0
+START_S = 60.0
 """How long a worker's process may take to be there; one that waits for a GPU which others use never is."""
 _LOOK_S = 0.5
 """Between two looks whether the work was stopped."""
@@ -26,7 +26,8 @@ _NO_ANSWER = mark("{worker} is left out: its process does not begin; do others u
 _KILLED = mark("its process was killed")
 _SIGNS = {
     "node has died": mark("its machine is gone"),
-    "ModuleNotFoundError": mark("storykit is not installed there"),
+    "ModuleNotFoundError": mark("storykit is not installed there, or another version of it"),
+    "AttributeError": mark("storykit is not installed there, or another version of it"),
 }
 """Why a worker ended, by what Ray says of it."""
 
@@ -238,9 +239,10 @@ class Crew:
                     if self._stopped:
                         raise WorkerGone
                 return ray.get(question, timeout=FETCH_S)
-        except ray.exceptions.RayTaskError:
-            raise
         except ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None)
+            if cause is not None and not isinstance(cause, ray.exceptions.RaySystemError):
+                raise  # a fault of ours, with where it was raised
             if not self._stopped:
                 self.leave_out(worker, self._ended(worker, str(error)))
             raise WorkerGone from error
