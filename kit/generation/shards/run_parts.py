@@ -9,20 +9,22 @@ from typing import Any, NamedTuple
 
 from kit.experiment.candidates.candidate import EMBEDDINGS
 from kit.experiment.controls.control_record import CONTROLS
+from kit.experiment.references.image_prompt_record import REFERENCES
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.encodings import sha256_of
 from kit.messages import tr
 
 RUN_JSON = "run.json"
-_INPUTS = ("stories", "loras", CONTROLS, EMBEDDINGS)
+_INPUTS = ("stories", "loras", CONTROLS, REFERENCES, EMBEDDINGS)
 """Folders of a run whose files came with its experiment."""
 _OF_A_MACHINE = frozenset(
     {"base", "editor", "batch", "memory", "controlnets", "annotators", "score", "compare", "words"}
 )
 """What an experiment says that shapes no picture, or that run.json tells by its sha256."""
-_SHAPING = ("base", "candidates", "settings", "controlnets")
+_SHAPING = ("base", "candidates", "settings", "controlnets", "ip_adapter")
 """Tables of run.json that are the same for all pictures of a run."""
-_MAY_DIFFER = frozenset({"settings.memory"})
+_MAY_DIFFER = frozenset({"settings.memory", "ip_adapter.folder", "ip_adapter.face"})
+"""Values inside the tables that are a machine's own."""
 _SHOWN = 80
 """Letters of a value that a message shows."""
 
