@@ -1,5 +1,6 @@
 """Ray, begun on this machine or reached at an address, and the places where it has workers: its only door."""
 
+import logging
 import os
 import secrets
 import shutil
@@ -108,16 +109,20 @@ def _begun(**wanted: Any) -> Iterator[None]:
     """Have Ray at work meanwhile; a process that is to end (SIGTERM) ends it, too."""
     import ray
     import ray.job_config
+    from ray._private import ray_constants
 
     if ray.is_initialized():
         raise RunError(tr("Ray is at work in this process already: call ray.shutdown() first"))
     _read_token()
+    ray_constants.ENABLE_RAY_CLUSTER = (
+        wanted["address"] != "local"
+    )  # else as its first import in this process
     terminate = signal.getsignal(signal.SIGTERM)
     job = ray.job_config.JobConfig()
     job._client_job = True  # else workers import what lies in the folder that we are in
-    quiet = {"configure_logging": False, "logging_level": "error", "log_to_driver": False}
+    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(job_config=job, **quiet, **wanted)
+        ray.init(job_config=job, configure_logging=False, log_to_driver=False, **wanted)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         ray.shutdown()
         told = tr("Ray does not begin: {reason}", reason=reason_of(error))
