@@ -30,6 +30,8 @@ _REACHED_S = 5.0
 FETCH_S = 300.0
 """How long what is there may take from one machine to another."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+_OTHERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Whether Ray talks to other machines, on any system; else it listens to this one alone."""
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -38,9 +40,8 @@ _QUIET = {
     "RAY_SCHEDULER_EVENTS": "0",
 }
 _ALONE = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # of any system: it listens on this machine alone
+    _OTHERS: "0",
     "RAY_memory_monitor_refresh_ms": "0",  # else it ends whoever draws where memory is scarce
-    "RAY_gcs_server_request_timeout_seconds": "20",  # for so long its helpers outlive us when we are killed
     "RAY_AUTH_MODE": "token",
 }
 _TOKEN = "RAY_AUTH_TOKEN"
@@ -114,9 +115,7 @@ def _begun(**wanted: Any) -> Iterator[None]:
     if ray.is_initialized():
         raise RunError(tr("Ray is at work in this process already: call ray.shutdown() first"))
     _read_token()
-    ray_constants.ENABLE_RAY_CLUSTER = (
-        wanted["address"] != "local"
-    )  # else as its first import in this process
+    ray_constants.ENABLE_RAY_CLUSTER = os.environ.get(_OTHERS, "1") == "1"  # Ray asks once in a process
     terminate = signal.getsignal(signal.SIGTERM)
     job = ray.job_config.JobConfig()
     job._client_job = True  # else workers import what lies in the folder that we are in
@@ -134,6 +133,9 @@ def _begun(**wanted: Any) -> Iterator[None]:
                 reason=reason_of(error),
             )
         raise RunError(told) from error
+    except BaseException:  # ctrl-c
+        ray.shutdown()
+        raise
     try:
         yield
     finally:
