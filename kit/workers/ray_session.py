@@ -38,6 +38,7 @@ _QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # of what its processes say
     "RAY_SCHEDULER_EVENTS": "0",
+    "RAY_TQDM_PATCH_PRINT": "0",  # else it puts another `print` in the place of Python's
 }
 _ALONE = {
     _OTHERS: "0",
@@ -122,7 +123,7 @@ def _begun(**wanted: Any) -> Iterator[None]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         ray.init(job_config=job, configure_logging=False, log_to_driver=False, **wanted)
-    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises bare ones, where a machine is too busy to begin in time
         ray.shutdown()
         told = tr("Ray does not begin: {reason}", reason=reason_of(error))
         if wanted["address"] != "local":

@@ -25,6 +25,7 @@ QUIET = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_TQDM_PATCH_PRINT": "0",
     "CUDA_VISIBLE_DEVICES": "",
 }
 """It listens to this machine alone, says nothing, and has no GPU."""

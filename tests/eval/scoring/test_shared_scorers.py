@@ -9,6 +9,7 @@ from eval.scoring.score import score, scorers_on
 from eval.scoring.shared_scorers import ScorerFacts, ScoringWorker, differences, shared_scorers
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_workers_together_give_the_numbers_of_one_alone(tmp_path, monkeypatch):
     needs_ray()

@@ -76,6 +76,7 @@ def soon(condition, seconds=60):
     return False
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_everything_and_leaves_no_folder(tmp_path):
     with at_work(tmp_path) as process:
         assert any("ray::Actor" in row for row in left_of(process.pid))

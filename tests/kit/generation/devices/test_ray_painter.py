@@ -23,7 +23,7 @@ from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 
 SETTINGS = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

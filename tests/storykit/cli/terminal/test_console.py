@@ -67,7 +67,7 @@ def test_the_console_alone_prints() -> None:
         (["download", "kolors-inpainting", "--layout", "diffusers"], "--layout is for kolors: "
          "kolors-inpainting has one only"),
         (["train", "a.toml", "--out", "o", "--pick", "first"], "--pick must be last or best, got 'first' "
-         "(which saved step becomes the finished LoRA; best needs [watch] in CONFIG)"),
+         "(which saved step becomes the finished file; best needs [watch] in CONFIG)"),
         (["demo", "--seeds", "0"], "--seeds must be at least 1, got '0'"),
         (["demo", "--seeds", "x"], "--seeds must be a whole number, got 'x'"),
         (["lora", "inspect", "a", "--jsn"],
