@@ -17,7 +17,7 @@ def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
     """
     inside = folder.resolve()
     for path, mode in _found(folder / name for name in names):
-        if stat.S_ISLNK(mode) and not path.resolve().is_relative_to(inside):
+        if stat.S_ISLNK(mode) and not _leads(path).is_relative_to(inside):
             raise RunError(
                 tr(
                     "{path} is a link that leads out of {folder}: put what it points at in its place,"
@@ -28,6 +28,14 @@ def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
             )
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
             raise RunError(tr("{path} is neither a file nor a folder: remove it", path=path))
+
+
+def _leads(link: Path) -> Path:
+    """Return where a link leads; one that leads to itself leads nowhere inside."""
+    try:
+        return link.resolve()
+    except (OSError, RuntimeError):  # a loop, as Python before 3.13 says it
+        return Path(link.anchor)
 
 
 def _found(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:

@@ -10,20 +10,26 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from kit.errors import RunError
+from kit.errors import InputError, RunError
 from kit.experiment.out_folder import check_out_folder
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.run import OWN, PanelRow, Run
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
+from kit.files.inside import refuse_links_out
 from kit.generation.batching import BATCHING
 from kit.generation.shards.run_parts import RUN_JSON, RunPart, conflicts, input_files, read_part
+from kit.generation.shards.shard import RunShard, shard_named
+from kit.images.decode import PictureError, read_picture_file
 from kit.messages import joined, tr
 from kit.progress import Progress
 
 _MACHINE = ("storykit", "device", "processor", "versions", "commit")
 """What run.json says of who drew."""
+_OF_A_RUN = ("experiment.toml", "panels.jsonl", RUN_JSON)
+"""Files of which a folder has one that a run begun in it."""
 _MOST_FAULTS = 8
+_MOST_SHARDS_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +66,8 @@ def gather(folder: Path, parts: Sequence[Path], progress: Progress | None = None
     if not found:
         raise RunError(tr("name the folders of the parts behind {folder}", folder=folder))
     with lock_folder(folder, "gathered"):
-        own = read_part(folder) if Run(folder).experiment_path.is_file() else None
+        refuse_links_out(folder, OWN)
+        own = read_part(folder) if any((folder / name).exists() for name in _OF_A_RUN) else None
         if faults := list(conflicts([*([own] if own else []), *found])):
             more = [tr("and more")] if len(faults) > _MOST_FAULTS else []
             raise RunError(joined([*faults[:_MOST_FAULTS], *more], tr("; ")))
@@ -81,15 +88,15 @@ class _Gathering:
     def run(self, progress: Progress | None) -> GatherReport:
         self._take_inputs()
         before = len(self._there)
+        known = [part for part in (self._own, *self._parts) if part is not None]
+        if drawers := [part for part in known if part.rows]:
+            self._notes += _write_told(self._run, drawers)
         if progress is not None:
             progress.begin(len(self._wanted), before)
         for part in self._parts:
             self._take_pictures(part, progress)
         missing = [slot for slot in self._wanted if slot not in self._there]
-        known = [part for part in (self._own, *self._parts) if part is not None]
-        drawers = [part for part in known if part.rows]
-        if drawers:
-            self._notes += _write_told(self._run, drawers, {self._run.panel_path(*slot) for slot in missing})
+        _write_faults(self._run, drawers, {self._run.panel_path(*slot) for slot in missing})
         return GatherReport(
             taken=len(self._there) - before,
             there=before,
@@ -130,10 +137,12 @@ class _Gathering:
 
     def _take(self, part: Run, row: PanelRow) -> str:
         """Copy a picture and its row into the run, or return why it stays where it is."""
-        try:
-            data = (part.folder / row.file).read_bytes()
-        except OSError:
+        if not (part.folder / row.file).is_file():
             return tr("the file is not there")
+        try:
+            data = read_picture_file(part.folder / row.file)
+        except PictureError as error:
+            return str(error)
         if sha256_bytes(data) != row.sha256 or row.key.encode() not in data:
             return tr("it was changed after it was drawn")
         place = self._run.folder / row.file
@@ -149,23 +158,38 @@ def _is_whole(run: Run, row: PanelRow) -> bool:
     return path.is_file() and sha256_of(path) == row.sha256
 
 
-def _write_told(run: Run, drawers: Sequence[RunPart], missing: Iterable[Path]) -> Iterator[str]:
-    """Write what a run says of all its pictures: run.json, batching.json, faults; yield what is unlike."""
+def _write_told(run: Run, drawers: Sequence[RunPart]) -> Iterator[str]:
+    """Write what a run says of all its pictures, run.json and batching.json; yield in what parts are unlike.
+
+    Before the pictures: a row stands for one of which both are true.
+    """
     told = {key: value for key, value in drawers[0].identity.items() if key != "shard"}
-    machines = [{key: part.identity.get(key) for key in _MACHINE} for part in drawers]
+    machines = [machine for part in drawers for machine in _machines(part.identity)]
     if any(one != machines[0] for one in machines):
         told["gathered"] = [one for at, one in enumerate(machines) if one not in machines[:at]]
         yield tr("the parts were drawn by machines that differ: run.json lists them as gathered")
     run.write_json(RUN_JSON, told)
-    plans = [part.run.read_json(BATCHING) for part in drawers if (part.run.folder / BATCHING).is_file()]
-    if plans and all(one == plans[0] for one in plans):
+    plans = [
+        part.run.read_json(BATCHING) if (part.run.folder / BATCHING).is_file() else None for part in drawers
+    ]
+    if plans[0] is not None and all(one == plans[0] for one in plans):
         run.write_json(BATCHING, plans[0])
-    elif plans:
+    else:
         (run.folder / BATCHING).unlink(missing_ok=True)
         yield tr(
             "the parts were drawn in other batches or on other devices, so no bundle can say how the very "
             "same bytes are drawn; set batch in the experiment for the next time"
         )
+
+
+def _machines(identity: Mapping[str, Any]) -> list[Any]:
+    """Return who drew a part: one machine, or those that it was gathered from."""
+    gathered = identity.get("gathered")
+    return gathered if isinstance(gathered, list) else [{key: identity.get(key) for key in _MACHINE}]
+
+
+def _write_faults(run: Run, drawers: Sequence[RunPart], missing: Iterable[Path]) -> None:
+    """Write why panels are missing, as far as the parts say."""
     lacking = {path.relative_to(run.folder).as_posix() for path in missing}
     faults = dict(chain.from_iterable(part.run.faults().items() for part in drawers))
     run.note_faults({file: why for file, why in faults.items() if file in lacking})
@@ -173,9 +197,13 @@ def _write_told(run: Run, drawers: Sequence[RunPart], missing: Iterable[Path]) -
 
 def _absent_shards(identities: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the shards that nobody holds, where all say which of how many they are."""
-    named = [str(identity.get("shard", "")).split("/") for identity in identities if identity]
-    counts = {parts[-1] for parts in named}
-    if len(counts) != 1 or not (count := counts.pop()).isdecimal():
+    try:
+        held = {shard_named(str(identity.get("shard"))) for identity in identities if identity}
+    except InputError:  # a whole run, or one that was gathered
         return []
-    held = {parts[0] for parts in named}
-    return [f"{number}/{count}" for number in range(1, int(count) + 1) if str(number) not in held]
+    if len(counts := {shard.count for shard in held}) != 1:
+        return []
+    [count] = counts
+    absent = [shard for number in range(1, count + 1) if (shard := RunShard(number, count)) not in held]
+    more = ["..."] if len(absent) > _MOST_SHARDS_TOLD else []
+    return [*map(str, absent[:_MOST_SHARDS_TOLD]), *more]

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kit.errors import RunError
 from kit.experiment.candidates.candidate import EMBEDDINGS
 from kit.experiment.controls.control_record import CONTROLS
 from kit.experiment.references.image_prompt_record import REFERENCES
@@ -43,7 +44,9 @@ def read_part(folder: Path) -> RunPart:
     run = Run.open(folder)
     rows = {row.slot: row for row in run.rows()}
     identity = run.read_json(RUN_JSON) if rows or (folder / RUN_JSON).exists() else {}
-    return RunPart(run, identity if isinstance(identity, dict) else {}, rows)
+    if not isinstance(identity, dict):
+        raise RunError(tr("{file} is no table: copy the folder again", file=folder / RUN_JSON))
+    return RunPart(run, identity, rows)
 
 
 def input_files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -102,12 +105,12 @@ def _experiments_differ(one: Run, other: Run) -> str:
 
     As the files tell it, for there what a run keeps is named by its place in the run.
     """
+    stories = [{story.name: story.story for story in run.loaded.stories} for run in (one, other)]
     before, now = (tomllib.loads(run.read_text("experiment.toml")) for run in (one, other))
     shaping = [key for key in {**before, **now} if key not in _OF_A_MACHINE]
     if difference := _difference({key: before.get(key) for key in shaping}, {k: now.get(k) for k in shaping}):
         return difference
-    told, retold = ({story.name: story.story for story in run.loaded.stories} for run in (one, other))
-    changed = [name for name in retold if told.get(name) != retold[name]]
+    changed = [name for name, story in stories[1].items() if stories[0].get(name) != story]
     return tr("story {story} is told otherwise", story=changed[0]) if changed else ""
 
 
@@ -132,6 +135,7 @@ def _difference(before: object, now: object, place: str = "") -> str:
     if pairs:
         found = (_difference(old, new, at.removeprefix(".")) for at, old, new in pairs)
         return next(filter(None, found), "")
-    texts = {"now": json.dumps(now, ensure_ascii=False), "before": json.dumps(before, ensure_ascii=False)}
+    told = {"now": now, "before": before}
+    texts = {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in told.items()}
     cut = {name: text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..." for name, text in texts.items()}
     return tr("{key} {now} instead of {before}", key=place, **cut)

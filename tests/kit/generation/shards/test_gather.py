@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from fakes import FakePainter, ink_run, make_run, pictures_of
+from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of
 
 from kit.errors import InputError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
@@ -235,3 +235,83 @@ def test_a_shard_of_more_than_there_are_sets_draws_nothing(asked, whole, tmp_pat
     parts = drawn(asked, tmp_path, 5)
     gather(tmp_path / "run", [tmp_path / "part", *parts][1:])
     assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)
+
+
+def stopping_after(count: int):
+    """Return a progress that stops the gathering once so many pictures were taken."""
+
+    class Stops(HeardProgress):
+        def advance(self, number: int, note: str = "") -> None:
+            nonlocal count
+            count -= number
+            if not count:
+                raise KeyboardInterrupt
+
+    return Stops()
+
+
+def test_a_gathering_that_was_stopped_goes_on(asked, whole, tmp_path):
+    parts = drawn(asked, tmp_path, 2)
+    with pytest.raises(KeyboardInterrupt):
+        gather(tmp_path / "run", parts, stopping_after(5))
+    done = gather(tmp_path / "run", parts)
+    assert (done.there, done.taken, done.missing) == (5, 43, 0)
+    assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)
+    for name in ("run.json", "batching.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def changed(part: Path, name: str, **values: object) -> None:
+    document = json.loads((part / name).read_bytes())
+    (part / name).write_text(json.dumps(document | values))
+
+
+def test_machines_and_batches_of_three_are_told_rightly_step_by_step(asked, tmp_path):
+    parts = drawn(asked, tmp_path, 3)
+    for number, part in enumerate(parts[:2]):
+        changed(part, "run.json", device=f"card {number}")
+        changed(part, "batching.json", asked={"device": f"card {number}"})
+    gather(tmp_path / "run", parts[:2])
+    assert not (tmp_path / "run" / "batching.json").exists()
+    gather(tmp_path / "run", parts[2:])
+    machines = json.loads((tmp_path / "run" / "run.json").read_bytes())["gathered"]
+    assert [one["device"] for one in machines] == ["card 0", "card 1", "cpu"]
+    assert not (tmp_path / "run" / "batching.json").exists(), "two sets were drawn otherwise"
+
+
+@pytest.mark.parametrize("shard", ["1/30000000000", "9" * 5000 + "/2", 7, None, "1/10000"])
+def test_whatever_a_part_says_of_its_shard_is_bounded(asked, tmp_path, shard):
+    part = drawn(asked, tmp_path, 2)[0]
+    changed(part, "run.json", shard=shard)
+    done = gather(tmp_path / "run", [part])
+    assert done.missing == 24
+    assert len(done.shards) <= 21
+
+
+@pytest.mark.parametrize("text", ["x = [" * 5000, "x = 2020-01-01", "seeds = ["])
+def test_a_damaged_experiment_of_a_part_is_one_line(asked, tmp_path, text):
+    first, second = drawn(asked, tmp_path, 2)
+    experiment = second / "experiment.toml"
+    experiment.write_text(f"{experiment.read_text().splitlines()[0]}\n{text}\n")
+    with pytest.raises(RunError, match="part 2"):
+        gather(tmp_path / "run", [first, second])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_holds_another_runs_pictures_is_not_taken_for_a_new_one(asked, tmp_path):
+    part, other = drawn(asked, tmp_path, 2)
+    (other / "experiment.toml").unlink()
+    before = (other / "run.json").read_bytes()
+    with pytest.raises(RunError):
+        gather(other, [part])
+    assert (other / "run.json").read_bytes() == before
+
+
+def test_links_and_tables_that_are_none_are_named(asked, tmp_path):
+    first, second = drawn(asked, tmp_path, 2)
+    (second / "run.json").write_text("[]")
+    with pytest.raises(RunError, match=r"run\.json is no table"):
+        gather(tmp_path / "run", [first, second])
+    (first / "panels" / "loop").symlink_to("loop")
+    with pytest.raises(RunError, match="is a link that leads out"):
+        gather(tmp_path / "run", [first])
