@@ -300,13 +300,15 @@ def load_experiment(
     except ValidationError as error:
         found = faults_of(error, Experiment, elsewhere())
         raise InputError(str(path), [*found, *faults]) from error
+    loaded = LoadedExperiment(path=path, experiment=experiment, stories=stories)
     if weights_exist:
         faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
         faults += [*table_faults(experiment, stories), *picture_faults(stories)]
-        faults += [*reference_faults(stories), *adapter_faults(experiment, stories)]
+        steps = (loaded.settings_as("final").steps, loaded.settings.steps)
+        faults += [*reference_faults(stories), *adapter_faults(experiment, stories, steps)]
     if faults:
         raise InputError(str(path), faults)
-    return LoadedExperiment(path=path, experiment=experiment, stories=stories)
+    return loaded
 
 
 def _foreign_faults(candidates: Sequence[Candidate]) -> Iterator[str]:

@@ -176,6 +176,7 @@ class KolorsPainter:
         """Free the networks; what was read is kept, and the next picture loads them again."""
         self._controlnets.unload()
         self._pictures.unload()
+        self._anchor_latents.unload()
         self._free("_denoiser", "_decoder", "_encoder")
 
     def _free(self, *networks: str) -> None:

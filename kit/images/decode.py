@@ -132,6 +132,8 @@ def decode_picture(path: Path) -> DecodedPicture:
 @contextmanager
 def _regular(path: Path) -> Iterator[tuple[BufferedReader, int]]:
     """Yield a file and its size in bytes; raises PictureError where it is none, a folder or a device."""
+    if "\0" in str(path):  # no system has such a name
+        raise PictureError(tr("does not exist"))
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):

@@ -1,6 +1,6 @@
 """The table [ip_adapter] of an experiment file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -72,10 +72,28 @@ class IpAdapterTable(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-def adapter_faults(experiment: "Experiment", stories: "Sequence[LoadedStory]") -> Iterator[str]:
-    """Yield why no picture can be read where an IP-Adapter is named: another base, or no picture."""
-    if experiment.ip_adapter is None:
+def adapter_faults(
+    experiment: "Experiment", stories: "Sequence[LoadedStory]", steps: Iterable[int]
+) -> Iterator[str]:
+    """Yield why no picture can be read where an IP-Adapter is named: another base, no picture, no step.
+
+    Args:
+        experiment: names the adapter.
+        stories: name the pictures.
+        steps: that finals have, and drafts.
+    """
+    table = experiment.ip_adapter
+    if table is None:
         return
+    for count in dict.fromkeys(steps):
+        if not any(table.start < number / count <= table.until for number in range(1, count + 1)):
+            yield tr(
+                "ip_adapter: none of {steps} steps lies between start = {start:g} and until = {until:g}, so "
+                "no picture would be read: set them further apart",
+                steps=count,
+                start=table.start,
+                until=table.until,
+            )
     if (folder := pipeline_folder(experiment.base)) is not None:
         yield tr(
             "ip_adapter is for Kolors, and {name} is drawn by diffusers: delete the table [ip_adapter]",

@@ -8,7 +8,7 @@ from PIL import Image
 from kit.errors import RunError, printable
 from kit.files.encodings import sha256_bytes
 from kit.files.user_paths import why_not_there
-from kit.images.decode import PANEL_FORMATS, PictureError, picture_size, read_picture_file
+from kit.images.decode import PANEL_FORMATS, PictureError, open_picture, picture_size, read_picture_file
 from kit.images.png_metadata import QUICK, encoded
 from kit.messages import tr
 
@@ -23,7 +23,7 @@ def size_or_fault(text: str, path: Path) -> tuple[int, int] | str:
     try:
         return picture_size(path, PANEL_FORMATS)
     except PictureError as error:
-        if not path.is_file():
+        if "\0" not in str(path) and not path.is_file():
             return tr("file {path} {why}", path=printable(text), why=why_not_there(text, path))
         return tr("{file} {error}", file=printable(text), error=str(error))
 
@@ -58,6 +58,16 @@ def kept_png(path: Path, folder: str, read: Callable[[Path], Image.Image]) -> by
     picture = read(path)
     if path.parent.name == folder:
         data = read_picture_file(path)
-        if sha256_bytes(data) == path.stem:
+        if sha256_bytes(data) == path.stem and _holds(data, picture):
             return data
     return encoded(picture, level=QUICK)
+
+
+def _holds(data: bytes, picture: Image.Image) -> bool:
+    """Return whether a file is a PNG of these very pixels and of nothing else."""
+    try:
+        kept = open_picture(data, ("PNG",))
+        same = kept.mode == "RGB" and kept.size == picture.size and not kept.info
+        return same and kept.tobytes() == picture.tobytes()
+    except (PictureError, OSError):
+        return False

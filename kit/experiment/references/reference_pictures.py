@@ -63,10 +63,13 @@ def read_reference(path: Path) -> Image.Image:
     picture = decode_picture(path).picture
     if is_flat(picture):
         raise InputError(str(path), [tr("has one colour all over and shows nobody: take another picture")])
-    side = max(picture.size)
+    side = min(max(picture.size), MOST_KEPT)
+    if side < max(picture.size):  # first, for a long strip's square has far more pixels than the strip
+        width, height = (max(1, round(one * side / max(picture.size))) for one in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     square = Image.new("RGB", (side, side), GROUND)
     square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-    return square if side <= MOST_KEPT else square.resize((MOST_KEPT, MOST_KEPT), Image.Resampling.LANCZOS)
+    return square
 
 
 def kept_references(stories: Sequence[LoadedStory]) -> tuple[tuple[LoadedStory, ...], dict[str, bytes]]:

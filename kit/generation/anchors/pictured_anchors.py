@@ -50,3 +50,7 @@ class AnchorLatents:
             picture = open_picture(png, ("PNG",)).convert("RGB")
             self._known[png, size] = encode(picture.resize((size, size), Image.Resampling.LANCZOS))
         return self._known[png, size]
+
+    def unload(self) -> None:
+        """Forget what was encoded."""
+        self._known.clear()

@@ -5,8 +5,10 @@ et al., arXiv 2105.04714) finds faces with five points each, and ArcFace (arXiv 
 are, turned upright by the points. The other door to onnxruntime is the WD tagger's.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +53,8 @@ class FaceAnalyser:
 
     def __init__(self, folder: Path) -> None:
         """Read both networks; raises WeightsError where they, or what runs them, cannot be read."""
-        self._detector, self._recogniser = (_network(folder / name) for name in (DETECTOR, RECOGNISER))
+        self._detector = _FaceNetwork(folder / DETECTOR, answers=3 * len(_STRIDES))
+        self._recogniser = _FaceNetwork(folder / RECOGNISER, answers=1)
 
     def largest(self, picture: Image.Image) -> FoundFace | None:
         """Return the largest face of an RGB picture, None where there is none."""
@@ -60,7 +63,7 @@ class FaceAnalyser:
             return None
         chosen = int(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).argmax())
         left, top, right, bottom = (float(one) for one in boxes[chosen])
-        seen = _run(self._recogniser, upright(picture, points[chosen]), 127.5)
+        seen = self._recogniser.answers(upright(picture, points[chosen]), 127.5)
         return FoundFace((left, top, right, bottom), seen[0].reshape(-1))
 
     def _found(self, picture: Image.Image) -> tuple[_Floats, _Floats]:
@@ -69,7 +72,7 @@ class FaceAnalyser:
         width, height = (max(1, int(side * scale)) for side in picture.size)
         canvas = Image.new("RGB", (SIDE, SIDE))
         canvas.paste(picture.resize((width, height), Image.Resampling.BILINEAR))
-        told = _run(self._detector, canvas, 128.0)
+        told = self._detector.answers(canvas, 128.0)
         levels = [
             _level(stride, *told[at :: len(_STRIDES)]) for at, stride in enumerate(_STRIDES)
         ]  # scores of all levels, then boxes, then points
@@ -126,28 +129,48 @@ def _overlap(one: _Floats, other: _Floats) -> float:
     return float(common / covered) if covered else 0.0
 
 
-def _network(path: Path) -> Any:
-    try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as told_by
-    except ImportError as error:
-        raise WeightsError(
-            tr("faces are found with onnxruntime, which is not installed: pip install storykit[face-ids]")
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # so that a picture has one embedding
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (told_by.Fail, told_by.InvalidProtobuf, told_by.InvalidGraph, told_by.NoSuchFile) as error:
-        told = reason_of(" ".join(str(error).split())[:200])
-        raise WeightsError(
-            tr("{file} cannot be read: {error}; download it again", file=path, error=told)
-        ) from error
+class _FaceNetwork:
+    """A network of a file, run on one thread, so that a picture has one embedding."""
 
+    def __init__(self, path: Path, answers: int) -> None:
+        """Open the file; raises WeightsError where it is no network that answers so often."""
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as told_by
+        except ImportError as error:
+            raise WeightsError(
+                tr("faces are found with onnxruntime, which is not installed: pip install storykit[face-ids]")
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        self._path = path
+        self._trouble = (
+            *(told_by.Fail, told_by.InvalidArgument, told_by.InvalidGraph, told_by.InvalidProtobuf),
+            *(told_by.NoSuchFile, told_by.NotImplemented, told_by.RuntimeException, told_by.EPFail),
+            *(told_by.NoModel, RuntimeError, ValueError),
+        )
+        with self._told():
+            self._network = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+            there = len(self._network.get_inputs()), len(self._network.get_outputs())
+            if there != (1, answers):
+                raise ValueError(tr("it is another network than antelopev2's"))
 
-def _run(network: Any, picture: Image.Image, spread: float) -> list[_Floats]:
-    """Return what a network says of an RGB picture."""
-    pixels = (np.asarray(picture, np.float32).transpose(2, 0, 1)[None] - 127.5) / spread
-    told: list[_Floats] = network.run(None, {network.get_inputs()[0].name: pixels})
-    return told
+    def answers(self, picture: Image.Image, spread: float) -> list[_Floats]:
+        """Return what the network says of an RGB picture."""
+        pixels = (np.asarray(picture, np.float32).transpose(2, 0, 1)[None] - 127.5) / spread
+        with self._told():
+            told: list[_Floats] = self._network.run(None, {self._network.get_inputs()[0].name: pixels})
+            return told
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except self._trouble as error:
+            told = reason_of(" ".join(str(error).split())[:200])
+            raise WeightsError(
+                tr("{file} cannot be read: {error}; download it again", file=self._path, error=told)
+            ) from error

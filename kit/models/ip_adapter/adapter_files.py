@@ -170,7 +170,7 @@ def _sizes_of(weights: Path, kinds: Mapping[str, TensorKind]) -> ResamplerSizes:
         )
     inner = _INNER if f"{_INNER}proj_in.weight" in own else ""
     if not inner and "latents" not in own:
-        raise WeightsError(_refusal(weights, _BASES.get(keys[0][-1], tr(_ANOTHER))))
+        raise WeightsError(_refusal(weights, _BASES.get(keys[0][-1] if keys[0] else 0, tr(_ANOTHER))))
     try:
         width, seen = own[f"{inner}proj_in.weight"]
         sizes = ResamplerSizes(

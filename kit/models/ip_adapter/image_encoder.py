@@ -20,6 +20,8 @@ _SIZES = (
 )  # fmt: skip
 """What is read of a config; it may name code, and that is not."""
 _VISION = "vision_model."
+_MOST = 20_000
+"""Of any size: more than any CLIP has."""
 
 
 class ImageEncoder:
@@ -28,11 +30,15 @@ class ImageEncoder:
     def __init__(self, files: NetworkFiles, device: str, dtype: torch.dtype) -> None:
         """Read the network; raises WeightsError where its files do not fit its config."""
         told, misfit = vision_config(files.config), tr("{file} does not fit", file=files.config)
-        config = CLIPVisionConfig(**{name: told[name] for name in _SIZES if name in told})
-        config._attn_implementation = "sdpa"
+        given = {name: told[name] for name in _SIZES if name in told}
+        if strange := [name for name, value in given.items() if not _sound(name, value)]:
+            error = tr("{name} is {value}", name=strange[0], value=str(given[strange[0]])[:40])
+            raise WeightsError(tr("{misfit}: {error}", misfit=misfit, error=error))
         try:
+            config = CLIPVisionConfig(**given)
+            config._attn_implementation = "sdpa"
             self._network = filled(lambda: CLIPVisionModel(config), _weights(files, device, dtype), misfit)
-        except (ArithmeticError, LookupError, TypeError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(tr("{misfit}: {error}", misfit=misfit, error=str(error)[:200])) from error
         embeddings = self._network.vision_model.embeddings
         embeddings.position_ids = torch.arange(embeddings.num_positions, device=device)[None]
@@ -54,6 +60,16 @@ class ImageEncoder:
         told = self._network(pixels.to(self._device, self._dtype), output_hidden_states=True)
         patches: Tensor = told.hidden_states[-2]
         return patches
+
+
+def _sound(name: str, value: object) -> bool:
+    """Return whether a size of a config is one; the states of the last layer but one are read."""
+    if name == "hidden_act":
+        return isinstance(value, str)
+    if name == "layer_norm_eps":
+        return isinstance(value, float) and 0 < value < 1
+    least = 2 if name == "num_hidden_layers" else 1
+    return type(value) is int and least <= value <= _MOST
 
 
 def _weights(files: NetworkFiles, device: str, dtype: torch.dtype) -> Mapping[str, Tensor]:

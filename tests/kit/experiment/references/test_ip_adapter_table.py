@@ -55,6 +55,12 @@ def test_what_a_table_cannot_say_is_one_line(tmp_path, lines, fault):
     assert told.startswith(fault)
 
 
+def test_a_window_without_a_step_is_refused(tmp_path):
+    [told] = faults(experiment(tmp_path, ADAPTER + "start = 0.5\nuntil = 0.51\n"))
+    assert told.startswith("ip_adapter: none of 2 steps lies between start = 0.5 and until = 0.51")
+    assert load_experiment(experiment(tmp_path, ADAPTER + "start = 0.4\nuntil = 0.51\n"))
+
+
 def test_a_table_without_a_picture_to_read_is_refused(tmp_path):
     [told] = faults(experiment(tmp_path, picture=""))
     assert told.startswith(

@@ -1,5 +1,6 @@
 """The pictures of characters: what is refused, and what a run keeps of them."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 from command import refused
 from kept_cast import HEAD, written
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from kit.errors import InputError
 from kit.experiment.config import load_experiment
+from kit.experiment.references.kept_pictures import kept_png, size_or_fault
 from kit.experiment.references.reference_pictures import kept_references, read_reference
 from kit.experiment.run import Run
 from kit.files.encodings import sha256_bytes
@@ -89,3 +92,36 @@ def test_a_picture_that_a_run_lost_is_told_in_one_line(tmp_path):
         path.unlink()
     with pytest.raises(InputError, match="does not exist"):
         kept_references(run.loaded.stories)
+
+
+def test_a_long_strip_is_made_smaller_before_it_is_made_square(tmp_path):
+    strip = Image.linear_gradient("L").resize((60, 2400)).convert("RGB")
+    strip.save(tmp_path / "strip.png")
+    kept = read_reference(tmp_path / "strip.png")
+    assert kept.size == (1024, 1024)
+    assert kept.getpixel((0, 0)) == (255, 255, 255)
+    assert kept.crop((500, 0, 524, 1024)).getextrema() != ((255, 255),) * 3
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "text", "wide"])
+def test_a_kept_picture_of_another_form_is_written_anew(tmp_path, kind):
+    folder = tmp_path / "references"
+    folder.mkdir()
+    picture = Image.linear_gradient("L").resize((300, 200 if kind == "wide" else 300)).convert("RGB")
+    more = PngInfo()
+    if kind == "text":
+        more.add_text("note", "mine")
+    picture.save(folder / "a", "JPEG" if kind == "JPEG" else "PNG", pnginfo=more)
+    data = (folder / "a").read_bytes()
+    path = (folder / "a").rename(folder / f"{sha256_bytes(data)}.png")
+    kept = kept_png(path, "references", read_reference)
+    assert kept != data
+    opened = Image.open(BytesIO(kept))
+    assert (opened.format, opened.mode, opened.size, opened.info) == ("PNG", "RGB", (300, 300), {})
+    again = folder / f"{sha256_bytes(kept)}.png"
+    again.write_bytes(kept)
+    assert kept_png(again, "references", read_reference) == kept
+
+
+def test_a_name_that_no_file_can_have_is_one_line():
+    assert size_or_fault("a\0.png", Path("a\0.png")) == "a\\x00.png does not exist"

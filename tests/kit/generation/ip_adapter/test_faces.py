@@ -9,7 +9,7 @@ from PIL import Image
 
 from kit.errors import WeightsError
 from kit.generation.ip_adapter.faces import FaceAnalyser, upright
-from kit.models.ip_adapter.adapter_files import DETECTOR
+from kit.models.ip_adapter.adapter_files import DETECTOR, RECOGNISER
 from tests.support.toy_faces import REACH, WIDTH, face_picture, write_analyser
 
 TEMPLATE = np.array(
@@ -93,6 +93,16 @@ def test_a_torn_network_is_told_in_a_line(tmp_path):
     (place / DETECTOR).write_bytes((place / DETECTOR).read_bytes()[:100])
     with pytest.raises(WeightsError, match=r"scrfd_10g_bnkps\.onnx cannot be read: .*; download it again"):
         FaceAnalyser(place)
+
+
+@pytest.mark.parametrize("name", [DETECTOR, RECOGNISER])
+def test_an_empty_file_and_another_network_are_told_in_a_line(tmp_path, name):
+    place = write_analyser(tmp_path)
+    other = RECOGNISER if name == DETECTOR else DETECTOR
+    for data in (b"", (place / other).read_bytes()):
+        (place / name).write_bytes(data)
+        with pytest.raises(WeightsError, match=f"{name} cannot be read: .*; download it again"):
+            FaceAnalyser(place)
 
 
 def test_without_onnxruntime_a_line_says_how_to_install_it(folder, monkeypatch):
