@@ -153,7 +153,8 @@ class BatchRecord(Record, frozen=True):
     compiled: bool
     """Whether the UNet was compiled."""
     panels: Annotated[tuple[PanelNumber, ...], Field(max_length=_MOST_TOGETHER)] = ()
-    """Which panel each picture is, of whatever seed; there only where panels were held to maps."""
+    """Which panel each picture is, of whatever seed; there only where panels were held to maps or drawn after
+    pictures."""
 
     @model_validator(mode="after")
     def _one_seed_each(self) -> Self:
@@ -385,9 +386,14 @@ def map_files(manifest: Manifest) -> dict[str, str]:
     return {map_file(sha256): sha256 for sha256 in maps}
 
 
+def drawn_after(panel: PanelRecord) -> tuple[str, ...]:
+    """Return the sha256 of each picture of a character that a panel was drawn after, each once."""
+    return tuple(pictures_in((*panel.anchors, *panel.image_prompts)))
+
+
 def reference_files(manifest: Manifest) -> dict[str, str]:
     """Return the sha256 of every picture of a character that panels were drawn with, by its file."""
-    shown = (pictures_in((*panel.anchors, *panel.image_prompts)) for panel in manifest.panels)
+    shown = map(drawn_after, manifest.panels)
     return {reference_file(sha256): sha256 for pictures in shown for sha256 in pictures}
 
 

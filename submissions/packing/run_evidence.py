@@ -298,7 +298,8 @@ def _networks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> di
 def _batches(run: Run, drawn: Collection[Slot]) -> tuple[BatchRecord, ...]:
     """Return the batches that hold one of the pictures."""
     rows = [row for row in run.rows() if row.slot in drawn]
-    keys, held = {row.key for row in rows}, any(row.control for row in rows)
+    keys = {row.key for row in rows}
+    held = any(row.control or row.image_prompts or pictures_in(row.anchors) for row in rows)
     return tuple(
         BatchRecord(
             seed=_seed_of(batch.rows),

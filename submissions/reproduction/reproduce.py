@@ -17,7 +17,7 @@ from kit.experiment.candidates.candidate import embedding_file
 from kit.experiment.controls.control_record import ControlRecord, ControlRecords
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.fields import seed_and_panel
-from kit.experiment.references.image_prompt_record import ImagePromptRecord
+from kit.experiment.references.image_prompt_record import ImagePromptRecord, pictures_in
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import mask_file, network_file, words_in
 from kit.generation.controls.control import Control
@@ -35,7 +35,7 @@ from kit.messages import in_english, joined, mark, tr
 from kit.models.bases.pipeline_files import PipelineFiles, open_editor
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
-from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord, reference_files
+from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord, drawn_after, reference_files
 from submissions.reproduction.changes import changes, other_networks, processor_change
 from submissions.reproduction.controls import NetworkFolders, controls_of, image_prompts_of
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
@@ -44,8 +44,10 @@ from submissions.reproduction.rescoring import Rescored, rescore
 Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
 
 
-Drawn = dict[tuple[int, str, ControlRecords], tuple[DrawResult, Job]]
-"""By seed, prompt and the maps that a picture is held to."""
+Known = tuple[int, str, ControlRecords, tuple[str, ...]]
+"""What tells a picture from all others that are drawn of a bundle: seed, prompt, the maps that it is held to,
+and the pictures of characters that it is drawn after, by their sha256."""
+Drawn = dict[Known, tuple[DrawResult, Job]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,7 +206,7 @@ def _repaired(
     panel: PanelRecord, files: StepFiles, painter: Painter, how: DrawSettings, drawn: Drawn
 ) -> tuple[DrawResult, Job]:
     """Return a panel's picture after the steps that it was repaired by."""
-    picture, job = drawn[panel.seed, panel.prompt, panel.control]
+    picture, job = drawn[panel.seed, panel.prompt, panel.control, drawn_after(panel)]
     for done in range(1, len(panel.chain) + 1):
         job = job.with_chain(panel.chain[:done])
         picture = step_drawn(painter, job, how, picture, files)
@@ -245,9 +247,10 @@ def _effect(batch: BatchRecord, drawn: Drawn, recipes: _Recipes) -> float | None
     return fmean(moved) if moved else None
 
 
-def _known_by(job: Job) -> tuple[int, str, ControlRecords]:
-    """Return what tells a picture from all others that are drawn of a bundle."""
-    return job.request.seed, job.request.prompt, tuple(held.record for held in job.request.control)
+def _known_by(job: Job) -> Known:
+    request = job.request
+    shown = pictures_in((*request.anchors, *(one.record for one in request.image_prompts)))
+    return request.seed, request.prompt, tuple(held.record for held in request.control), tuple(shown)
 
 
 def _batches(manifest: Manifest) -> list[BatchRecord]:
@@ -259,9 +262,11 @@ def _batches(manifest: Manifest) -> list[BatchRecord]:
 
 def _batches_of_seeds(manifest: Manifest) -> list[BatchRecord]:
     """Return the panels of each seed as a batch; of panels that are one picture the first."""
-    pictures = {(one.seed, one.prompt, one.control): one for one in reversed(manifest.panels)}
+    pictures = {
+        (one.seed, one.prompt, one.control, drawn_after(one)): one for one in reversed(manifest.panels)
+    }
     panels = sorted(pictures.values(), key=lambda one: one.panel)
-    held = any(one.control for one in panels)
+    held = any(one.control or drawn_after(one) for one in panels)
     return [
         BatchRecord(
             seed=seed,
@@ -285,7 +290,7 @@ def _jobs(batch: BatchRecord, recipes: _Recipes) -> Iterator[Job]:
     shared = recipe_of(recipes.painter, recipes.how, worn)
     for (seed, prompt), panel in zip_longest(batch.pictures, batch.panels):
         slot = Slot(manifest.candidate, manifest.order, manifest.story, seed, 0)
-        request = _request(prompt, seed, batch, recipes)
+        request = _request(prompt, seed, batch, recipes, panel or 0)
         held = manifest.panels[panel - 1].control if panel else ()
         controls = tuple(recipes.controls[one] for one in held)
         request = replace(request, control=controls, embeddings=recipes.taught)
@@ -293,18 +298,23 @@ def _jobs(batch: BatchRecord, recipes: _Recipes) -> Iterator[Job]:
         yield job_of(slot, shared, request)
 
 
-def _panel_told(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> PanelRecord | None:
-    """Return the panel that a picture of a batch is, of this seed or another; None for another's words."""
-    same = [panel for panel in manifest.panels if panel.prompt == prompt]
+def _panel_told(
+    prompt: str, seed: int, batch: BatchRecord, manifest: Manifest, number: int
+) -> PanelRecord | None:
+    """Return the panel that a picture of a batch is, of this seed or another; None for another's words.
+
+    Its number is 0 where the batch does not say it.
+    """
+    same = [panel for panel in manifest.panels if panel.prompt == prompt and number in (0, panel.panel)]
     if batch.noise_per_panel:
         same = [panel for panel in same if panel.panel == seed_and_panel(seed)[1]]
     return max(same, key=lambda panel: panel.seed == seed, default=None)
 
 
-def _request(prompt: str, seed: int, batch: BatchRecord, recipes: _Recipes) -> PanelRequest:
+def _request(prompt: str, seed: int, batch: BatchRecord, recipes: _Recipes, number: int) -> PanelRequest:
     """Return what a picture of a batch is drawn from."""
     manifest = recipes.manifest
-    panel = _panel_told(prompt, seed, batch, manifest)
+    panel = _panel_told(prompt, seed, batch, manifest, number)
     said = panel or manifest.panels[0]
 
     def written(number: int) -> int:

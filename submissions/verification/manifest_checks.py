@@ -102,8 +102,10 @@ def _control_faults(manifest: Manifest) -> Iterator[Fault]:
         if batch.panels and [_prompt_of(manifest, panel) for panel in batch.panels] != [*batch.prompts]:
             problem = tr("must name the panels that its prompts are of")
             yield Fault(f"{MANIFEST}, batches", problem, tr("pack again"))
-        if bool(batch.panels) != bool(used):
-            problem = tr("must name its panels where panels were held to maps, and only there")
+        if bool(batch.panels) != bool(used or reference_files(manifest)):
+            problem = tr(
+                "must name its panels where panels were held to maps or drawn after pictures, and only there"
+            )
             yield Fault(f"{MANIFEST}, batches", problem, tr("pack again"))
 
 
