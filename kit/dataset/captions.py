@@ -56,9 +56,9 @@ class CaptionFiles:
             return Caption("", told, refused=True)
         return found[0]
 
-    def place_of(self, picture: Path) -> Path | None:
-        """Return the file with the caption of a picture; None where there is none yet."""
-        return next(iter(self._beside[picture]), None)
+    def places_of(self, picture: Path) -> Sequence[Path]:
+        """Return the files with the caption of a picture; several say the same."""
+        return self._beside[picture]
 
     def _readable(self) -> Iterator[bytes]:
         for path in self.used:

@@ -5,8 +5,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from PIL.Image import Image, Resampling
 
 from kit.dataset.augmentation.changes import Change, words_of
 from kit.dataset.filters import FilteredPictures, SourcePicture
@@ -16,7 +19,7 @@ from kit.errors import InputError
 from kit.files.atomic_write import replaced_folder, write_atomic
 from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder
-from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
+from kit.images.contact_sheet import CELL, draw_contact_sheet, evenly_spaced
 from kit.images.decode import DecodedPicture, decode_picture
 from kit.images.strip_metadata import strip_metadata
 from kit.messages import in_english, tr
@@ -121,19 +124,26 @@ def pictures_of(folder: Path) -> Path:
     return folder / TRAIN if _is_prepared(folder / RECORD) and (folder / TRAIN).is_dir() else folder
 
 
-def note_captions(out: Path, notes: Mapping[str, object]) -> None:
+def dataset_of(pictures: Path) -> Path | None:
+    """Return the prepared dataset whose pictures lie in a folder, None where it is of none."""
+    train = pictures.resolve()
+    return train.parent if train.name == TRAIN and _is_prepared(train.parent / RECORD) else None
+
+
+def note_captions(pictures: Path, notes: Mapping[str, object]) -> None:
     """Draw the contact sheet of a prepared dataset anew and note its new captions; nothing where it is none.
 
     Args:
-        out: the folder that may be one.
+        pictures: the folder of the pictures.
         notes: how the captions were made.
     """
-    if not _is_prepared(out / RECORD):
+    out = dataset_of(pictures)
+    if out is None:
         return
     listed = pictures_in_table(out / TRAIN / METADATA)
-    sheet = _sheet(out, [one.path.name for one in listed], [one.caption.text for one in listed])
     record = json.loads((out / RECORD).read_bytes()) | {"sha256": _sha256_of(out / TRAIN), "captioned": notes}
-    write_atomic(out / SHEET, sheet)
+    if sheet := _sheet(out, [one.path.name for one in listed], [one.caption.text for one in listed]):
+        write_atomic(out / SHEET, sheet)
     write_atomic(out / RECORD, _record_bytes(record))
 
 
@@ -183,8 +193,14 @@ def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
 
 
 def _sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> bytes:
-    shown = evenly_spaced(len(names))
-    pictures = (decode_picture(folder / TRAIN / names[number]).picture for number in shown)
+    """Return a contact sheet of the pictures that can be opened; empty where none can."""
+    pictures: dict[int, Image] = {}
+    for number in evenly_spaced(len(names)):
+        with suppress(InputError):
+            pictures[number] = decode_picture(folder / TRAIN / names[number]).picture
+            pictures[number].thumbnail((CELL, CELL), Resampling.LANCZOS)
     file = io.BytesIO()
-    draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown]).save(file, "PNG")
+    if pictures:
+        texts = [names[n] for n in pictures], [captions[n] for n in pictures]
+        draw_contact_sheet(pictures.values(), *texts).save(file, "PNG")
     return file.getvalue()

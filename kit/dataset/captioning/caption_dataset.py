@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from kit.dataset.captioning.caption_places import CaptionPlaces, HeldPicture
+from kit.dataset.captioning.caption_places import CaptionPlaces, HeldPicture, state_of
 from kit.dataset.captioning.captioner import Captioner
 from kit.dataset.captioning.wording import CaptionWording
 from kit.dataset.tables import COLUMNS
@@ -64,7 +64,10 @@ def find_captions(
 
 
 def pictures_to_caption(places: CaptionPlaces, wording: CaptionWording) -> list[int]:
-    """Return which pictures get a caption, by their place from 0; InputError where words cannot be read."""
+    """Return which pictures get a caption, by their place from 0.
+
+    Raises InputError where words cannot be read, or two pictures would share theirs.
+    """
     refused = [
         tr("{name} {fault}", name=one.name, fault=one.caption.fault)
         for one in places.pictures
@@ -73,7 +76,10 @@ def pictures_to_caption(places: CaptionPlaces, wording: CaptionWording) -> list[
     if refused:
         raise InputError(str(places.root), refused)
     keep = wording.existing == "keep"
-    return [number for number, one in enumerate(places.pictures) if not (keep and one.caption.text)]
+    wanted = [number for number, one in enumerate(places.pictures) if not (keep and one.caption.text)]
+    if clashes := dict.fromkeys(clash for number in wanted if (clash := places.pictures[number].clash)):
+        raise InputError(str(places.root), list(clashes))
+    return wanted
 
 
 def _opened(one: HeldPicture) -> Image:
@@ -108,14 +114,19 @@ def write_captions(places: CaptionPlaces, new: NewCaptions, notes: Mapping[str, 
         places: where captions are kept.
         new: what to write.
         notes: how they were made, for the record of a prepared dataset.
+
+    Raises InputError where a file that would be written was changed since it was read; nothing is written.
     """
     if not new.captions:
         return None
     files = places.files(new.captions)
+    for path in files:
+        if state_of(path) != places.held[path]:
+            raise InputError(str(path), [tr("was changed meanwhile: type the same again")])
     backup = _write_backup(places, new.replaced) if new.replaced else None
     for path, data in files.items():
         write_atomic(path, data)
-    note_captions(places.root.parent, notes)
+    note_captions(places.root, notes)
     return backup
 
 

@@ -1,15 +1,16 @@
 """Where a folder keeps its captions: in its table, or in a text file beside each picture."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from kit.dataset.captions import CaptionFiles
 from kit.dataset.listed import Caption, FoundPicture, files_of, name_in, resolve_listed
 from kit.dataset.tables import SUFFIXES, pictures_in_table, table_of, table_with
-from kit.dataset.write import pictures_of
-from kit.errors import InputError
+from kit.dataset.write import dataset_of, pictures_of
+from kit.errors import InputError, RunError
+from kit.files.encodings import sha256_of
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.user_paths import missing_folder
 from kit.messages import tr
@@ -23,6 +24,8 @@ class HeldPicture(NamedTuple):
     caption: Caption
     fault: str
     """Why it must not be opened."""
+    clash: str = ""
+    """Why no caption of its own can be written."""
 
 
 class CaptionPlaces(Protocol):
@@ -35,6 +38,10 @@ class CaptionPlaces(Protocol):
     @property
     def pictures(self) -> Sequence[HeldPicture]:
         """Every picture, with the caption that it has."""
+
+    @property
+    def held(self) -> Mapping[Path, str]:
+        """The state of each file that may be written, as `state_of` gave it before it was read."""
 
     def files(self, captions: Mapping[int, str]) -> dict[Path, bytes]:
         """Return the files that hold these captions beside those that stay.
@@ -49,6 +56,7 @@ class TableOfCaptions:
 
     def __init__(self, table: Path) -> None:
         """Read the table; raises InputError where it is none."""
+        self.held = {table: state_of(table)}
         found = pictures_in_table(table)
         spoiled = [
             tr("line {line}: {fault}", line=one.place.values["line"], fault=one.fault)
@@ -73,20 +81,57 @@ class CaptionsBeside:
         files = list(files_of(folder))
         paths = [path for path in files if path.suffix.lower() in SUFFIXES]
         captions = CaptionFiles(folder, files, paths)
-        alike = Counter(path.with_suffix("") for path in paths)
-        self._places = [
-            captions.place_of(path) or _new_place(path, shared=alike[path.with_suffix("")] > 1)
-            for path in paths
-        ]
-        self.root = folder
+        self.root, self._readers = folder, _readers(paths)
+        self._places = [captions.places_of(path) or [self._new_place(path)] for path in paths]
+        self.held = {place: state_of(place) for places in self._places for place in places}
         self.pictures = [
-            HeldPicture(name_in(folder, path), path, captions.of(path), _fault(folder, path))
-            for path in paths
+            HeldPicture(
+                name_in(folder, path), path, captions.of(path), _fault(folder, path), self._clash(places)
+            )
+            for path, places in zip(paths, self._places, strict=True)
         ]
 
     def files(self, captions: Mapping[int, str]) -> dict[Path, bytes]:
-        """Return the text files of these captions."""
-        return {self._places[number]: f"{text}\n".encode() for number, text in captions.items()}
+        """Return the text files of these captions; where several said the same, all do again."""
+        return {
+            place: f"{text}\n".encode() for number, text in captions.items() for place in self._places[number]
+        }
+
+    def _new_place(self, picture: Path) -> Path:
+        """Return where a picture's caption goes: a.txt, but a.png.txt where there is an a.jpg, too."""
+        place = picture.with_suffix(".txt")
+        return place if len(self._readers[_key(place)]) == 1 else picture.with_name(f"{picture.name}.txt")
+
+    def _clash(self, places: Sequence[Path]) -> str:
+        """Return why other pictures would get a picture's caption, too; empty where none would."""
+        for place in places:
+            if len(readers := self._readers[_key(place)]) > 1:
+                one, other = (name_in(self.root, path) for path in readers[:2])
+                return tr(
+                    "{file} is the caption of both {one} and {other}: name them apart",
+                    file=name_in(self.root, place),
+                    one=one,
+                    other=other,
+                )
+        return ""
+
+
+def state_of(path: Path) -> str:
+    """Return the sha256 of a caption's file or a table, empty where there is none that can be read."""
+    with suppress(OSError, RunError):
+        if path.is_file():
+            return sha256_of(path)
+    return ""
+
+
+def folder_of_captions(folder: Path) -> Path:
+    """Return the folder whose lock keeps others from the captions: of a prepared dataset all of it.
+
+    Raises InputError where there is no such folder.
+    """
+    place, table = _pictures_in(folder)
+    root = table.parent if table else place
+    return dataset_of(root) or root
 
 
 def caption_places(folder: Path) -> CaptionPlaces:
@@ -94,21 +139,34 @@ def caption_places(folder: Path) -> CaptionPlaces:
 
     Raises InputError where there is no such folder, or no picture in it.
     """
+    place, table = _pictures_in(folder)
+    places: CaptionPlaces = TableOfCaptions(table) if table else CaptionsBeside(place)
+    if not places.pictures:
+        raise InputError(str(place), [tr("has no picture in it: give a folder with PNG or JPEG files")])
+    return places
+
+
+def _pictures_in(folder: Path) -> tuple[Path, Path | None]:
+    """Return where the pictures of a folder lie, and their table."""
     if kind_at(folder) == "run":
         raise InputError(str(folder), [mistaken(folder, "pictures")])
     if not folder.is_dir():
         raise InputError(str(folder), [mistaken(folder, "pictures") or missing_folder(folder)])
     folder = pictures_of(folder)
-    table = table_of(folder)
-    places: CaptionPlaces = TableOfCaptions(table) if table else CaptionsBeside(folder)
-    if not places.pictures:
-        raise InputError(str(folder), [tr("has no picture in it: give a folder with PNG or JPEG files")])
-    return places
+    return folder, table_of(folder)
 
 
-def _new_place(picture: Path, *, shared: bool) -> Path:
-    """Return where a picture's caption goes: a.txt, but a.png.txt where there is an a.jpg, too."""
-    return picture.with_name(f"{picture.name}.txt") if shared else picture.with_suffix(".txt")
+def _readers(pictures: Sequence[Path]) -> dict[tuple[Path, str], list[Path]]:
+    """Return which pictures read a caption, by its folder and its name without ending."""
+    readers: dict[tuple[Path, str], list[Path]] = {}
+    for path in pictures:
+        for name in (path.stem, path.name):
+            readers.setdefault((path.parent, name.casefold()), []).append(path)
+    return readers
+
+
+def _key(caption: Path) -> tuple[Path, str]:
+    return caption.parent, caption.stem.casefold()
 
 
 def _held(one: FoundPicture) -> HeldPicture:

@@ -45,7 +45,7 @@ def caption(
 ) -> None:
     """Write what each picture shows into a dataset's captions, by a tagger or a captioner."""
     from kit.dataset.captioning.caption_dataset import find_captions, pictures_to_caption, write_captions
-    from kit.dataset.captioning.caption_places import caption_places
+    from kit.dataset.captioning.caption_places import caption_places, folder_of_captions
     from kit.dataset.captioning.captioner import CaptionerChoice, open_captioner
     from kit.dataset.captioning.wording import CaptionWording, blacklist_of
     from kit.files.folder_lock import lock_folder
@@ -57,8 +57,8 @@ def caption(
     )
     choice.check()
     wording = CaptionWording(existing=existing, trigger=trigger, blacklist=banned)
-    places = caption_places(data)
-    with lock_folder(places.root, "captioned"):
+    with lock_folder(folder_of_captions(data), "captioned"):
+        places = caption_places(data)
         wanted = len(pictures_to_caption(places, wording))
         with progress_bar(tr("captioning")) as progress:
             progress.begin(wanted, 0)

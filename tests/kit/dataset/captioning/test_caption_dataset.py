@@ -24,6 +24,9 @@ OLD: Mapping[str, str | None] = {
 }
 
 
+TABLE = "file_name,text\na.png,old\nb.png,old\n"
+
+
 class Parrot:
     """Says the same of every picture."""
 
@@ -50,6 +53,36 @@ def captions(folder: Path) -> dict[str, str]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("name", "before"), [("a__txt", "old"), ("b__txt", None), ("metadata__csv", TABLE)])
+def test_what_another_wrote_meanwhile_is_never_written_over(
+    tmp_path: Path, name: str, before: str | None
+) -> None:
+    put_files(tmp_path, a__png=None, b__png=None, **({} if before is None else {name: before}))
+    places = caption_places(tmp_path)
+    new = find_captions(places, Parrot("new"), CaptionWording(existing="replace"), lambda: None)
+    put_files(tmp_path, **{name: "file_name,text\na.png,by hand\n"})
+    now = contents(tmp_path)
+    with pytest.raises(InputError, match="was changed meanwhile: type the same again"):
+        write_captions(places, new, {})
+    assert contents(tmp_path) == now
+
+
+def test_a_caption_of_two_pictures_is_refused_where_either_would_be_written(tmp_path: Path) -> None:
+    put_files(tmp_path, a__png=None, a__jpg=None, a__txt="old", b__png=None)
+    new, _ = captioned(tmp_path, Parrot("new"), CaptionWording())
+    assert list(new.captions.values()) == ["new"]
+    with pytest.raises(InputError, match=r"a\.txt is the caption of both a\.jpg and a\.png: name them apart"):
+        captioned(tmp_path, Parrot("other"), CaptionWording(existing="replace"))
+    assert captions(tmp_path) == {"a.jpg": "old", "a.png": "old", "b.png": "new"}
+
+
+def test_files_that_say_the_same_of_a_picture_do_so_afterwards(tmp_path: Path) -> None:
+    put_files(tmp_path, a__png=None, a__txt="old", a__caption="old")
+    captioned(tmp_path, Parrot("new"), CaptionWording(existing="replace"))
+    assert captions(tmp_path) == {"a.png": "new"}
+    assert {(tmp_path / name).read_text("utf-8") for name in ("a.txt", "a.caption")} == {"new\n"}
 
 
 def test_by_default_pictures_with_a_caption_are_not_even_looked_at(tmp_path: Path) -> None:

@@ -35,6 +35,14 @@ def test_pictures_of_one_name_get_a_caption_each(tmp_path: Path) -> None:
     }
 
 
+def test_names_that_differ_in_their_letters_case_alone_share_no_caption(tmp_path: Path) -> None:
+    put_files(tmp_path, a__png=None, A__jpg=None)
+    assert written(tmp_path, {0: "of the jpg", 1: "of the png"}) == {
+        "A.jpg": "of the jpg",
+        "a.png": "of the png",
+    }
+
+
 def test_a_table_keeps_its_other_columns_rows_and_delimiter(tmp_path: Path) -> None:
     table = 'sep=;\nid;file_name;text;who\n1;a.png;"old; words";"me ""x"""\n2;b.png;;\n'
     put_files(tmp_path, a__png=None, b__png=None, metadata__csv=table.encode("utf-8-sig"))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from another_process import another_at_work
 from command import refused, said, tell
 from source_folders import put_files
 from toy_taggers import wd_folder
@@ -70,6 +71,21 @@ def test_a_prepared_dataset_stays_one_and_its_record_says_who_wrote(pictures: Pa
     assert (out / "contact-sheet.png").read_bytes() != sheet
     said("dataset", "prepare", pictures, "--out", out, "--caption", "said of all")
     assert json.loads((out / "dataset.json").read_text("utf-8")) == before
+
+
+def test_a_datasets_own_folder_of_pictures_is_known_as_part_of_it(
+    pictures: Path, tagger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = pictures.parent / "data"
+    said("dataset", "prepare", pictures, "--out", out, "--caption", "said of all")
+    monkeypatch.chdir(out / "train")
+    with another_at_work(out):
+        assert "is being drawn" in refused("dataset", "caption", ".", "--with", "mini")
+    (out / "train" / "00001.png").write_bytes(b"torn")
+    words = ("dataset", "caption", ".", "--with", "wd14", "--weights", tagger, "--existing", "append")
+    assert "warning 00001.png has no new caption" in said(*words)
+    assert json.loads((out / "dataset.json").read_text("utf-8"))["captioned"]["with"] == "wd14"
+    assert not (out / "train" / ".storykit.lock").exists()
 
 
 MISFITS = pytest.mark.parametrize(
