@@ -135,8 +135,16 @@ def table_with(table: Path, captions: Mapping[int, str]) -> bytes:
         rows = [
             {**row, "text": captions.get(n, row.get("text"))} for n, (_, row) in enumerate(json_rows(text))
         ]
-        return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
+        return b"".join(_json_line(row) for row in rows)
     return _csv_with(table, text, captions)
+
+
+def _json_line(row: Mapping[str, object]) -> bytes:
+    """Return a row as it reads best; with half of a surrogate pair in it, which UTF-8 knows not, in ASCII."""
+    try:
+        return f"{json.dumps(row, ensure_ascii=False)}\n".encode()
+    except UnicodeEncodeError:
+        return f"{json.dumps(row)}\n".encode()
 
 
 def _csv_with(table: Path, text: str, captions: Mapping[int, str]) -> bytes:

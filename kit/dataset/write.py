@@ -28,6 +28,7 @@ TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact
 FORMAT = "storykit-dataset-1"
 _OURS = re.compile(
     r"dropped\.csv|dataset\.json|contact-sheet\.png"
+    r"|(train/)?\.[0-9a-f]{16}\.part|train/\.storykit\.lock"  # left by those who were killed
     r"|train(/(metadata\.csv|[0-9]{5,}(-[0-9]+-(mirror|crop|turn|colour))?\.(png|jpg)))?"
 )
 
@@ -62,26 +63,37 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
             raise InputError(str(out), [problem])
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(str(out), [tr("must be a folder")])
-    if out.exists() and (others := _others(out)):
+    if "captioned" in _record(out):
         problem = tr(
-            "must be empty or a prepared dataset, got {name} in it; choose another folder", name=others[0]
+            "has captions that `storykit dataset caption` wrote, which would be lost: move the folder away, "
+            "or give another --out"
         )
         raise InputError(str(out), [problem])
+    if out.exists() and (others := _others(out)):
+        raise InputError(str(out), [_told_of(others)])
+
+
+def _told_of(others: Sequence[str]) -> str:
+    """Return why a folder with such things in it is not written over."""
+    if backups := [name for name in others if BACKUP.fullmatch(name.rpartition("/")[2])]:
+        return tr("has {name} in it: move it away, it holds captions", name=backups[0])
+    return tr("must be empty or a prepared dataset, got {name} in it; choose another folder", name=others[0])
 
 
 def _others(out: Path) -> list[str]:
     """Return what in a folder is not of a prepared dataset."""
     paths = sorted([*(path for path in out.iterdir() if path.name != LOCK), *(out / TRAIN).glob("*")])
     names = [path.relative_to(out).as_posix() for path in paths]
-    return [name for name in names if not _OURS.fullmatch(name)] if _is_prepared(out / RECORD) else names
+    return [name for name in names if not _OURS.fullmatch(name)] if _record(out) else names
 
 
-def _is_prepared(record: Path) -> bool:
+def _record(out: Path) -> dict[str, object]:
+    """Return the record of a prepared dataset; empty for any other folder."""
     try:
-        written = json.loads(record.read_bytes())
+        written = json.loads((out / RECORD).read_bytes())
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(written, dict) and written.get("format") == FORMAT
+        return {}
+    return written if isinstance(written, dict) and written.get("format") == FORMAT else {}
 
 
 def write_prepared(
@@ -121,13 +133,13 @@ def write_prepared(
 
 def pictures_of(folder: Path) -> Path:
     """Return where the pictures of a prepared dataset lie; of any other folder itself."""
-    return folder / TRAIN if _is_prepared(folder / RECORD) and (folder / TRAIN).is_dir() else folder
+    return folder / TRAIN if _record(folder) and (folder / TRAIN).is_dir() else folder
 
 
 def dataset_of(pictures: Path) -> Path | None:
     """Return the prepared dataset whose pictures lie in a folder, None where it is of none."""
     train = pictures.resolve()
-    return train.parent if train.name == TRAIN and _is_prepared(train.parent / RECORD) else None
+    return train.parent if train.name == TRAIN and _record(train.parent) else None
 
 
 def note_captions(pictures: Path, notes: Mapping[str, object]) -> None:
@@ -141,7 +153,7 @@ def note_captions(pictures: Path, notes: Mapping[str, object]) -> None:
     if out is None:
         return
     listed = pictures_in_table(out / TRAIN / METADATA)
-    record = json.loads((out / RECORD).read_bytes()) | {"sha256": _sha256_of(out / TRAIN), "captioned": notes}
+    record = _record(out) | {"sha256": _sha256_of(out / TRAIN), "captioned": notes}
     if sheet := _sheet(out, [one.path.name for one in listed], [one.caption.text for one in listed]):
         write_atomic(out / SHEET, sheet)
     write_atomic(out / RECORD, _record_bytes(record))

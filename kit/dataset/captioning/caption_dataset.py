@@ -52,7 +52,7 @@ def find_captions(
         else:
             captions[number] = wording.of(parts, one.caption.text, captioner.language)
         told()
-    _check(places, captions, unopened)
+    _check(places, captions, unopened, captioner.if_silent)
     changed = {n: text for n, text in captions.items() if text != places.pictures[n].caption.text}
     before = {n: places.pictures[n].caption.text for n in changed}
     return NewCaptions(
@@ -88,16 +88,18 @@ def _opened(one: HeldPicture) -> Image:
     return decode_picture(one.path).picture
 
 
-def _check(places: CaptionPlaces, captions: Mapping[int, str], unopened: Mapping[str, str]) -> None:
+def _check(
+    places: CaptionPlaces, captions: Mapping[int, str], unopened: Mapping[str, str], mend: str
+) -> None:
     """Raise InputError where a caption would be empty, or none of the pictures can be opened."""
     empty = [places.pictures[number].name for number, text in captions.items() if not text]
     if empty:
         told = trn(
-            "{n} picture would have an empty caption ({name}): lower --threshold, or shorten --blacklist",
-            "{n} pictures would have an empty caption (the first {name}): lower --threshold, or shorten "
-            "--blacklist",
+            "{n} picture would have an empty caption ({name}): {mend}",
+            "{n} pictures would have an empty caption (the first {name}): {mend}",
             len(empty),
             name=empty[0],
+            mend=tr(mend),
         )
         raise InputError(str(places.root), [told])
     if len(unopened) == len(places.pictures):

@@ -32,6 +32,8 @@ class Captioner(Protocol):
 
     language: Language
     """Of its words."""
+    if_silent: str
+    """What to do where it says nothing, as `mark` gives it."""
 
     def __call__(self, picture: Image.Image) -> Sequence[str]:
         """Return tags, or the clauses of a caption, the surest or first ones first.

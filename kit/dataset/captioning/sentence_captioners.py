@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from kit.errors import WeightsError
 from kit.files.text.library_words import reason_of
-from kit.messages import Language, tr
+from kit.messages import Language, mark, tr
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "model.safetensors.index.json")
 TASK = "<DETAILED_CAPTION>"
@@ -41,6 +41,7 @@ class SentenceCaptioner:
     """Says in a sentence what is in a picture."""
 
     language: Language = "en"
+    if_silent = mark("caption what it is silent about by hand or with another captioner")
 
     def __init__(self, network: Any, processor: Any, kind: str, device: str) -> None:
         """Take a network of transformers and what prepares its input.

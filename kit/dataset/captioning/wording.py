@@ -40,11 +40,20 @@ class CaptionWording:
         'mystyle, smile, a park, 1girl'
         """
         kept = [before] if before and self.existing == "append" else []
-        told = {plain(part) for part in _COMMA.split(kept[0])} if kept else set[str]()
         new = [" ".join(part.split()) for part in parts]
-        kept += [part for part in new if part and plain(part) not in self.blacklist | told]
+        kept += [
+            part
+            for part in new
+            if part and plain(part) not in self.blacklist and not (kept and _says(kept[0], part))
+        ]
         text = COMMAS[language].join(dict.fromkeys(kept))
         return captions_of([text], " ".join(self.trigger.split()))[0] if text else ""
+
+
+def _says(caption: str, part: str) -> bool:
+    """Return whether a caption holds all of a part, which may be a sentence with commas in it."""
+    said, new = ([plain(piece) for piece in _COMMA.split(text)] for text in (caption, part))
+    return any(said[at : at + len(new)] == new for at in range(len(said) - len(new) + 1))
 
 
 def plain(tag: str) -> str:

@@ -39,6 +39,14 @@ _COUNTED = {
     "turn": mark("{n} turned"),
     "colour": mark("{n} in other shades"),
 }
+_DRAWN = ("crop", "turn", "colour")
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "copies": _DRAWN,
+    "seed": _DRAWN,
+    "train_size": ("crop", "turn"),
+    "letters_and_faces": ("mirror", "turn"),
+}
+"""Of which changes one must be asked for, where an option is to do anything."""
 _COMMAND = "dataset prepare"
 
 
@@ -56,12 +64,13 @@ def augmentation_asked_for(options: "Mapping[str, object]") -> "Augmentation | N
             joined([_option(str(fault.place[0])), fault.problem], " ") for fault in placed_faults(error)
         ]
         raise InputError(_COMMAND, faults) from error
-    if asked.strengths:
-        return asked
     for name in asked.model_dump(exclude_defaults=True):
-        problem = tr("{option} needs --mirror, --crop, --turn or --colour", option=_option(name))
-        raise InputError(_COMMAND, [problem])
-    return None
+        kinds = _NEEDS.get(name, (name,))
+        if not asked.strengths.keys() & set(kinds):
+            *first, last = map(_option, kinds)
+            told = {"option": _option(name), "options": joined(first, tr(", ")), "last": last}
+            raise InputError(_COMMAND, [tr("{option} needs {options} or {last}", **told)])
+    return asked if asked.strengths else None
 
 
 def planned_copies(filtered: "FilteredPictures", plan: "PreparationPlan") -> "PlannedCopies | None":

@@ -21,6 +21,32 @@ def test_a_folder_with_anything_else_in_it_is_not_written_over(tmp_path, picture
     assert tree(out) == before
 
 
+@pytest.mark.parametrize("left", ["train/.storykit.lock", "train/.0123456789abcdef.part"])
+def test_what_a_kill_left_keeps_nobody_from_preparing_again(tmp_path, pictures, left):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    before = tree(out)
+    (out / left).write_text("left")
+    said("dataset", "prepare", pictures, "--out", out)
+    assert tree(out) == before
+
+
+def test_captions_that_a_captioner_wrote_or_that_gave_way_are_not_written_over(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    backup = out / "train" / "captions-before-1.csv"
+    backup.write_text("file_name,text\n")
+    told = refused("dataset", "prepare", pictures, "--out", out)
+    assert told.endswith("has train/captions-before-1.csv in it: move it away, it holds captions")
+    backup.unlink()
+    record = json.loads((out / "dataset.json").read_text("utf-8"))
+    (out / "dataset.json").write_text(json.dumps(record | {"captioned": {}}), "utf-8")
+    before = tree(out)
+    told = refused("dataset", "prepare", pictures, "--out", out)
+    assert told.endswith("would be lost: move the folder away, or give another --out")
+    assert tree(out) == before
+
+
 def test_a_dataset_that_another_process_prepares_is_left_alone_and_leftovers_of_the_dead_are_swept(
     tmp_path, pictures
 ):

@@ -17,7 +17,7 @@ from kit.embedded import CAPTIONER, CAPTIONER_SHA256
 from kit.errors import WeightsError
 from kit.files.encodings import sha256_of
 from kit.files.tensors.tensor_files import open_tensor_file
-from kit.messages import Language, reader_language, tr
+from kit.messages import Language, mark, reader_language, tr
 from kit.world import words
 from kit.world.captions import describe
 from kit.world.scene import Scene
@@ -25,6 +25,8 @@ from kit.world.scene import Scene
 
 class SceneCaptioner:
     """Names what is in a picture of the drawn world; of any other it names what is least unlike it."""
+
+    if_silent = mark("shorten --blacklist")
 
     def __init__(self, network: SceneNetwork, language: Language) -> None:
         """Take a trained network."""

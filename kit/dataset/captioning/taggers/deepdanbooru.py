@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from kit.dataset.captioning.taggers.tags import Tag, told_tags
+from kit.dataset.captioning.taggers.tags import IF_SILENT, Tag, told_tags
 from kit.errors import WeightsError
 from kit.files.tensors.checkpoint_files import Checkpoint, open_checkpoint
 from kit.files.user_paths import missing_file
@@ -119,6 +119,7 @@ class DeepDanbooru:
     """Names what is in a picture."""
 
     language: Language = "en"
+    if_silent = IF_SILENT
 
     def __init__(self, network: DeepDanbooruNetwork, tags: list[Tag], device: str) -> None:
         """Take a network and the tags of its outputs."""

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.errors import WeightsError
-from kit.messages import tr
+from kit.messages import mark, tr
 
 KAOMOJI = frozenset({
     "0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3", "6_9", ">_o", "@_@",
     "^_^", "o_o", "u_u", "x_x", "|_|", "||_||",
 })  # fmt: skip
 """Faces, whose underscores are no spaces."""
+IF_SILENT = mark("lower --threshold, or shorten --blacklist")
 
 
 class Tag(NamedTuple):

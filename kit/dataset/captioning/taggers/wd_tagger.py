@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kit.dataset.captioning.taggers.tags import Tag, told_tags
+from kit.dataset.captioning.taggers.tags import IF_SILENT, Tag, told_tags
 from kit.errors import WeightsError
 from kit.files.text.library_words import reason_of
 from kit.messages import Language, tr
@@ -29,6 +29,7 @@ class WdTagger:
     """Names what is in a picture."""
 
     language: Language = "en"
+    if_silent = IF_SILENT
 
     def __init__(self, session: "InferenceSession", tags: list[Tag]) -> None:
         """Take a network and the tags of its outputs, each with the probability from which it counts."""

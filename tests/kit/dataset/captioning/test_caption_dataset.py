@@ -31,6 +31,7 @@ class Parrot:
     """Says the same of every picture."""
 
     language: Language = "en"
+    if_silent = "lower --threshold"
 
     def __init__(self, *parts: str) -> None:
         self.parts, self.asked = list(parts), 0

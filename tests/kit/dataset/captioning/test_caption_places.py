@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ def test_a_table_of_json_lines_keeps_what_else_it_says(tmp_path: Path) -> None:
     put_files(tmp_path, a__png=None, b__png=None, metadata__jsonl=table)
     assert written(tmp_path, {0: "小猫"}) == {"a.png": "小猫", "b.png": "old"}
     assert '"seed": 3' in (tmp_path / "metadata.jsonl").read_text("utf-8")
+
+
+def test_half_a_surrogate_in_another_column_stays_as_it_is(tmp_path: Path) -> None:
+    table = '{"file_name": "a.png", "text": "", "who": "\\ud83d 猫"}\n{"file_name": "b.png", "text": "狗"}\n'
+    put_files(tmp_path, a__png=None, b__png=None, metadata__jsonl=table)
+    assert written(tmp_path, {0: "小猫"}) == {"a.png": "小猫", "b.png": "狗"}
+    first, second = (tmp_path / "metadata.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(first)["who"] == "\ud83d 猫"
+    assert '"狗"' in second
 
 
 @pytest.mark.parametrize(

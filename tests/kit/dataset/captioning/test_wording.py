@@ -26,5 +26,13 @@ def test_what_was_said_before_stays_whole_in_front_when_words_are_added(
     assert CaptionWording(existing="append").of(parts, told, "en") == told
 
 
+def test_a_sentence_with_commas_is_added_once() -> None:
+    append = CaptionWording(existing="append", trigger="ink")
+    once = append.of(["a girl, smiling, in a park"], "a drawing", "en")
+    assert once == "ink, a drawing, a girl, smiling, in a park"
+    assert append.of(["a girl, smiling, in a park"], once, "en") == once
+    assert append.of(["a girl", "girl, smiling"], once, "en") == f"{once}, girl, smiling"
+
+
 def test_words_that_give_way_leave_nothing_behind() -> None:
     assert CaptionWording(existing="replace").of(["a dog"], "a cat", "en") == "a dog"

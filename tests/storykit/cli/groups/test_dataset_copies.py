@@ -133,7 +133,14 @@ def test_what_was_made_and_left_alone_is_said_and_recorded(tmp_path, pictures):
         ),
         (("--mirror", "--copies", 0), "--copies must be greater than 0, got 0"),
         (("--crop", 0.9, "--train-size", 0), "--train-size must be at least 32, got 0"),
-        (("--copies", 3), "--copies needs --mirror, --crop, --turn or --colour"),
+        (("--copies", 3), "--copies needs --crop, --turn or --colour"),
+        (("--mirror", "--copies", 3), "--copies needs --crop, --turn or --colour"),
+        (("--mirror", "--seed", 3), "--seed needs --crop, --turn or --colour"),
+        (("--colour", 0.1, "--train-size", 64), "--train-size needs --crop or --turn"),
+        (
+            ("--crop", 0.9, "--letters-and-faces", "change"),
+            "--letters-and-faces needs --mirror or --turn",
+        ),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_in_one_line(tmp_path, pictures, words, reason):
