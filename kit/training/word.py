@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kit.dataset.read import CaptionedPicture
 from kit.errors import TrainError
 from kit.messages import tr
-from kit.models.kolors.text_encoder import TaughtWords, encode_ids, pieces_of, tokenize, vocabulary
+from kit.models.kolors.text_encoder import TOKENS, TaughtWords, encode_ids, pieces_of, tokenize, vocabulary
 from kit.story.trigger import captions_of
 from kit.training.config import TrainConfig, WordToLearn
 from kit.training.loop import Checkpointer, Trainer, WeightedExamples, learn
@@ -46,7 +46,10 @@ class SpokenExamples:
 def check_word(
     word: WordToLearn, dataset: Sequence[CaptionedPicture], config: TrainConfig, prompter: KolorsPrompter
 ) -> None:
-    """Raise TrainError for a word that the base has already, or that some caption does not say."""
+    """Raise TrainError for a word that cannot be learned.
+
+    The base has it already, or nothing that it begins as; or some caption does not say it where it is read.
+    """
     if word.token in vocabulary(prompter):
         raise TrainError(
             tr(
@@ -55,7 +58,15 @@ def check_word(
                 token=word.token,
             )
         )
+    if not pieces_of(prompter, word.begins_as):
+        raise TrainError(
+            tr(
+                "embedding.begins_as = {words!r} is nothing that the base reads: take a word such as dog",
+                words=word.begins_as,
+            )
+        )
     captions = captions_of([entry.text for entry in dataset], config.trigger, config.language)
+    taught = TaughtWords(rows={word.token: range(word.vectors)}, vectors=torch.empty(word.vectors, 0))
     for entry, caption in zip(dataset, captions, strict=True):
         if word.token not in caption:
             raise TrainError(
@@ -64,6 +75,17 @@ def check_word(
                     "that do",
                     file=entry.path.name,
                     token=word.token,
+                )
+            )
+        ids, _, _ = tokenize(prompter, [caption], taught)
+        if int(ids.min()) > -word.vectors:  # its vectors have the ids -1, -2, ... in this order
+            raise TrainError(
+                tr(
+                    "{file}: its caption says {token} behind the {most} tokens that the base reads: write it "
+                    "further in front",
+                    file=entry.path.name,
+                    token=word.token,
+                    most=TOKENS,
                 )
             )
 

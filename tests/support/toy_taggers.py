@@ -40,18 +40,19 @@ def _node(kind: str, given: Sequence[str], made: str) -> bytes:
     return b"".join(_field(1, name) for name in given) + _field(2, made) + _field(4, kind)
 
 
-def onnx_network(side: int, weights: NDArray[np.float32], channels: int = 3) -> bytes:
-    """Return an ONNX file: sigmoid of a picture's numbers, (1, side, side, channels), times a matrix."""
-    count, tags = weights.shape
+def onnx_network(side: int, weights: NDArray[np.float32], channels: int = 3, count: int = 1) -> bytes:
+    """Return an ONNX file: sigmoid of a picture's numbers, (count, side, side, channels), times a matrix."""
+    numbers, tags = weights.shape
     nodes = (
         _node("Reshape", ("input", "flat"), "row"),
         _node("MatMul", ("row", "weights"), "logits"),
         _node("Sigmoid", ("logits",), "output"),
     )
     graph = b"".join(_field(1, node) for node in nodes) + _field(2, "toy")
-    graph += _field(5, _tensor("flat", np.array([1, count], np.int64), INT64))
+    graph += _field(5, _tensor("flat", np.array([1, numbers], np.int64), INT64))
     graph += _field(5, _tensor("weights", weights, FLOAT))
-    graph += _field(11, _value("input", (1, side, side, channels))) + _field(12, _value("output", (1, tags)))
+    graph += _field(11, _value("input", (count, side, side, channels)))
+    graph += _field(12, _value("output", (1, tags)))
     return _field(1, 8) + _field(7, graph) + _field(8, _field(1, "") + _field(2, 13))
 
 

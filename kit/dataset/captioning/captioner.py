@@ -8,6 +8,7 @@ from typing import Protocol
 from PIL import Image
 
 from kit.dataset.captioning.choices import CaptionerName
+from kit.dataset.captioning.network_errors import network_errors
 from kit.embedded import EMBEDDED
 from kit.errors import InputError
 from kit.messages import Language, mark, tr
@@ -106,11 +107,15 @@ def open_captioner(choice: CaptionerChoice, device: str = "auto") -> Captioner:
     choice.check()
     from kit.models.base import pick_device
 
-    where, weights = pick_device(device), choice.weights
-    if weights is None:
+    if choice.weights is None:
         from kit.dataset.captioning.scenes.scene_captioner import open_scene_captioner
 
         return open_scene_captioner(choice.language)
+    with network_errors(choice.weights):
+        return _open_with_weights(choice, choice.weights, pick_device(device))
+
+
+def _open_with_weights(choice: CaptionerChoice, weights: Path, where: str) -> Captioner:
     if choice.name in TAGGERS:
         return _open_tagger(choice.name, weights, choice.tag_threshold, where)
     from kit.dataset.captioning.sentence_captioners import open_sentence_captioner

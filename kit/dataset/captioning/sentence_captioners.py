@@ -12,6 +12,7 @@ import transformers
 from PIL import Image
 from safetensors import SafetensorError
 
+from kit.dataset.captioning.network_errors import network_errors
 from kit.errors import WeightsError
 from kit.files.text.library_words import reason_of
 from kit.messages import Language, mark, tr
@@ -23,6 +24,7 @@ BEAMS = 3
 """As both papers' captions are made."""
 MOST_TOKENS = {"blip": 60, "florence2": 256}
 """Of an answer, by the model's type."""
+MOST_CONFIG_BYTES = 2**20
 _NATIVE = "florence-community/Florence-2-base"
 _MISFITS = (
     OSError,
@@ -43,7 +45,7 @@ class SentenceCaptioner:
     language: Language = "en"
     if_silent = mark("caption what it is silent about by hand or with another captioner")
 
-    def __init__(self, network: Any, processor: Any, kind: str, device: str) -> None:
+    def __init__(self, network: Any, processor: Any, kind: str, device: str, weights: Path) -> None:
         """Take a network of transformers and what prepares its input.
 
         Args:
@@ -51,19 +53,21 @@ class SentenceCaptioner:
             processor: of the same folder.
             kind: "blip" or "florence2".
             device: "cpu" or "cuda".
+            weights: the folder of both.
         """
+        self._weights = weights
         self._network, self._processor = network.to(device).eval(), processor
         self._kind, self._device = kind, device
 
     def __call__(self, picture: Image.Image) -> list[str]:
         """Return one sentence of an RGB picture, or several in one text."""
         asked = {"text": TASK} if self._kind == "florence2" else {}
-        given = self._processor(images=picture, return_tensors="pt", **asked).to(self._device)
-        with torch.inference_mode():
+        with network_errors(self._weights), torch.inference_mode():
+            given = self._processor(images=picture, return_tensors="pt", **asked).to(self._device)
             tokens = self._network.generate(
                 **given, max_new_tokens=MOST_TOKENS[self._kind], num_beams=BEAMS, do_sample=False
             )
-        return [" ".join(self._processor.batch_decode(tokens, skip_special_tokens=True)[0].split())]
+            return [" ".join(self._processor.batch_decode(tokens, skip_special_tokens=True)[0].split())]
 
 
 def open_sentence_captioner(folder: Path, kind: str, device: str) -> SentenceCaptioner:
@@ -95,12 +99,14 @@ def open_sentence_captioner(folder: Path, kind: str, device: str) -> SentenceCap
         )
         if lost := sorted(report["missing_keys"]):  # else they would be left at random numbers
             raise ValueError(tr("it lacks {tensor}", tensor=lost[0]))
-    return SentenceCaptioner(network, processor, kind, device)
+    return SentenceCaptioner(network, processor, kind, device, folder)
 
 
 def _check_folder(folder: Path, kind: str) -> None:
     """Raise WeightsError unless a folder holds a model of a type, in safetensors, without code of its own."""
     try:
+        if (folder / CONFIG).stat().st_size > MOST_CONFIG_BYTES:
+            raise ValueError(tr("has more than {most} bytes", most=MOST_CONFIG_BYTES))
         config = json.loads((folder / CONFIG).read_bytes())
         found = config.get("model_type") if isinstance(config, dict) else None
     except (OSError, ValueError, RecursionError) as error:

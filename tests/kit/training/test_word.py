@@ -121,6 +121,13 @@ def test_the_file_is_one_that_candidates_and_diffusers_take(tmp_path):
             "'猫' is a word that the base knows: .* <猫>",
         ),
         ({}, {"trigger": ""}, "0.png: its caption does not say <zu>: write it there, or set learn.trigger"),
+        (
+            {"embedding": WORD.model_dump() | {"begins_as": "\u200b"}},
+            {},
+            "begins_as = .* is nothing that",
+        ),
+        ({}, {"trigger": f"{'猫' * 300}<zu>"}, "0.png: its caption says <zu> behind the 256 tokens"),
+        ({}, {"trigger": f"{'猫' * 252}<zu>"}, "0.png: its caption says <zu> behind the 256 tokens"),
         ({}, {"rank": 4}, "learn.rank is for LoRAs"),
         ({}, {"caption_dropout": 0.1}, "learn.caption_dropout is for LoRAs"),
         ({"preset": "style"}, {}, "go together"),

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from kit.dataset.captioning.network_errors import network_errors
 from kit.dataset.captioning.taggers.tags import IF_SILENT, Tag, told_tags
 from kit.errors import WeightsError
 from kit.files.tensors.checkpoint_files import Checkpoint, open_checkpoint
@@ -121,16 +122,18 @@ class DeepDanbooru:
     language: Language = "en"
     if_silent = IF_SILENT
 
-    def __init__(self, network: DeepDanbooruNetwork, tags: list[Tag], device: str) -> None:
-        """Take a network and the tags of its outputs."""
+    def __init__(self, network: DeepDanbooruNetwork, tags: list[Tag], device: str, weights: Path) -> None:
+        """Take a network, the tags of its outputs, and the file that both are of."""
         self._network, self._tags, self._device = network.to(device).eval(), tags, device
+        self._weights = weights
 
     def __call__(self, picture: Image.Image) -> list[str]:
         """Return the tags of an RGB picture, the surest first; it is seen squeezed into a square."""
         fitted = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32) / 255
-        with torch.inference_mode():
+        with network_errors(self._weights), torch.inference_mode():
             given = self._network(torch.from_numpy(fitted).permute(2, 0, 1)[None].to(self._device))
-        return told_tags(self._tags, given[0].double().cpu().numpy())
+            probabilities = given[0].double().cpu().numpy()
+        return told_tags(self._tags, probabilities)
 
 
 def open_deepdanbooru(path: Path, threshold: float, device: str) -> DeepDanbooru:
@@ -154,7 +157,7 @@ def open_deepdanbooru(path: Path, threshold: float, device: str) -> DeepDanbooru
     except ValueError as error:
         raise WeightsError(tr("{file} {why}", file=file, why=error)) from error
     tags = [Tag(name, None if name.startswith(_RATING) else threshold) for name in names]
-    return DeepDanbooru(network, tags, device)
+    return DeepDanbooru(network, tags, device, file)
 
 
 def _file_in(path: Path) -> Path:

@@ -8,11 +8,15 @@ import torch
 import transformers
 from fakes import fake_picture
 from safetensors.torch import load_file, save_file
+from source_folders import put_files
 from toy_captioners import write_blip, write_florence
 
 from kit.dataset.captioning import sentence_captioners
-from kit.dataset.captioning.sentence_captioners import open_sentence_captioner
-from kit.errors import WeightsError
+from kit.dataset.captioning.caption_dataset import find_captions
+from kit.dataset.captioning.caption_places import caption_places
+from kit.dataset.captioning.sentence_captioners import SentenceCaptioner, open_sentence_captioner
+from kit.dataset.captioning.wording import CaptionWording
+from kit.errors import InputError, WeightsError
 
 PICTURE = fake_picture("a", 40)
 
@@ -50,6 +54,38 @@ def test_florence_answers_the_task_of_detailed_captions(tmp_path: Path) -> None:
         tokens = network.generate(**asked, max_new_tokens=8, num_beams=3)
     assert told == " ".join(processor.batch_decode(tokens, skip_special_tokens=True)[0].split())
     assert told
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried 2 GiB"), "needs more memory than is free: end"),
+        (RuntimeError("mat1 and mat2\ncannot be multiplied"), "does not work: mat1 and mat2 cannot"),
+        (IndexError("index out of range in self"), "does not work: index out of range"),
+    ],
+)
+def test_a_network_that_fails_at_a_picture_is_one_line_with_its_folder(
+    blip: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, told: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    captioner = open_sentence_captioner(blip, "blip", "cpu")
+    monkeypatch.setattr(transformers.BlipForConditionalGeneration, "generate", fail)
+    with pytest.raises(WeightsError, match=told) as error:
+        captioner(PICTURE)
+    assert str(error.value).startswith(str(blip))
+    assert "\n" not in str(error.value)
+
+
+def test_who_is_silent_is_not_to_lower_a_threshold_it_has_not(
+    blip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files(tmp_path, a__png=None)
+    captioner = open_sentence_captioner(blip, "blip", "cpu")
+    monkeypatch.setattr(SentenceCaptioner, "__call__", lambda *_: [""])
+    with pytest.raises(InputError, match=r"\(a\.png\): caption what it is silent about by hand"):
+        find_captions(caption_places(tmp_path), captioner, CaptionWording(), lambda: None)
 
 
 def spoil_config(**told: object) -> Callable[[Path], None]:

@@ -38,6 +38,25 @@ def test_a_picture_is_seen_whole_in_a_white_square_in_bgr() -> None:
     assert pixels.dtype == np.float32
 
 
+def test_a_picture_of_one_line_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, int]] = []
+    new = Image.new
+    monkeypatch.setattr(Image, "new", lambda mode, size, *more: made.append(size) or new(mode, size, *more))
+    pixels = network_pixels(new("RGB", (32768, 1), "black"), 448)
+    assert max(max(size) for size in made) <= 4096
+    assert pixels[0, 224].mean() < 255
+    np.testing.assert_array_equal(pixels[0, :200], 255.0)
+
+
+def test_a_network_that_fails_at_a_picture_is_one_line_with_its_file(tmp_path: Path) -> None:
+    folder = wd_folder(tmp_path, [0.0] * 6)
+    (folder / "model.onnx").write_bytes(onnx_network(4, np.zeros((40, 6), np.float32)))
+    tagger = open_wd_tagger(folder, 0.35, "cpu")
+    with pytest.raises(WeightsError, match=r"model\.onnx does not work: .*; download it again") as error:
+        tagger(WHITE)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "selected_tags.csv"])
 def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path, name: str) -> None:
     (wd_folder(tmp_path, [0.0] * 6) / name).unlink()
@@ -50,6 +69,9 @@ def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path, name: str)
     [
         ("model.onnx", b"no network at all", "is no ONNX network"),
         ("model.onnx", onnx_network(4, np.zeros((64, 6), np.float32), 4), "is no WD tagger: it must take"),
+        ("model.onnx", onnx_network(4096, np.zeros((48, 6), np.float32)), "side at most 2048"),
+        ("model.onnx", onnx_network(4, np.zeros((96, 6), np.float32), count=2), "is no WD tagger: it must"),
+        ("selected_tags.csv", b"name,category\n" + b"\n" * 2**24, "has more than 16777216 bytes"),
         ("model.onnx", onnx_network(4, np.zeros((48, 5), np.float32)), "names 6 tags"),
         ("selected_tags.csv", b"a,b\n1,2\n", "must have the columns name and category"),
         ("selected_tags.csv", b"name,category\nx,red\n", "must have the columns name and category"),
