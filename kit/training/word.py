@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from kit.dataset.read import CaptionedPicture
 from kit.errors import TrainError
 from kit.messages import tr
-from kit.models.kolors.text_encoder import TOKENS, TaughtWords, encode_ids, pieces_of, tokenize, vocabulary
+from kit.models.kolors.text_encoder import TaughtWords, encode_ids, pieces_of, tokenize, vocabulary
+from kit.models.sizes import TOKENS
 from kit.story.trigger import captions_of
 from kit.training.config import TrainConfig, WordToLearn
 from kit.training.loop import Checkpointer, Trainer, WeightedExamples, learn

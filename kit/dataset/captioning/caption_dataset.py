@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from kit.dataset.captioning.caption_places import CaptionPlaces, HeldPicture, state_of
+from kit.dataset.captioning.caption_places import CaptionPlaces, HeldPicture
 from kit.dataset.captioning.captioner import Captioner
 from kit.dataset.captioning.wording import CaptionWording
 from kit.dataset.tables import COLUMNS
@@ -122,9 +122,8 @@ def write_captions(places: CaptionPlaces, new: NewCaptions, notes: Mapping[str, 
     if not new.captions:
         return None
     files = places.files(new.captions)
-    for path in files:
-        if state_of(path) != places.held[path]:
-            raise InputError(str(path), [tr("was changed meanwhile: type the same again")])
+    if changed := places.changed(new.captions):
+        raise InputError(str(changed), [tr("was changed meanwhile: type the same again")])
     backup = _write_backup(places, new.replaced) if new.replaced else None
     for path, data in files.items():
         write_atomic(path, data)

@@ -1,6 +1,6 @@
 """Where a folder keeps its captions: in its table, or in a text file beside each picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -39,10 +39,6 @@ class CaptionPlaces(Protocol):
     def pictures(self) -> Sequence[HeldPicture]:
         """Every picture, with the caption that it has."""
 
-    @property
-    def held(self) -> Mapping[Path, str]:
-        """The state of each file that may be written, as `state_of` gave it before it was read."""
-
     def files(self, captions: Mapping[int, str]) -> dict[Path, bytes]:
         """Return the files that hold these captions beside those that stay.
 
@@ -50,13 +46,16 @@ class CaptionPlaces(Protocol):
             captions: by the picture's place in `pictures`.
         """
 
+    def changed(self, numbers: Iterable[int]) -> Path | None:
+        """Return a file of these pictures' captions that is not as it was when it was read, None for none."""
+
 
 class TableOfCaptions:
     """A metadata.csv or metadata.jsonl."""
 
     def __init__(self, table: Path) -> None:
         """Read the table; raises InputError where it is none."""
-        self.held = {table: state_of(table)}
+        self._read = _state_of(table)
         found = pictures_in_table(table)
         spoiled = [
             tr("line {line}: {fault}", line=one.place.values["line"], fault=one.fault)
@@ -72,6 +71,10 @@ class TableOfCaptions:
         """Return the table with these captions; other columns and rows stay as they are."""
         return {self.table: table_with(self.table, captions)}
 
+    def changed(self, numbers: Iterable[int]) -> Path | None:
+        """Return the table where it is another one by now."""
+        return self.table if _state_of(self.table) != self._read else None
+
 
 class CaptionsBeside:
     """A text file beside each picture."""
@@ -83,7 +86,7 @@ class CaptionsBeside:
         captions = CaptionFiles(folder, files, paths)
         self.root, self._readers = folder, _readers(paths)
         self._places = [captions.places_of(path) or [self._new_place(path)] for path in paths]
-        self.held = {place: state_of(place) for places in self._places for place in places}
+        self._read = [[_state_of(place) for place in places] for places in self._places]
         self.pictures = [
             HeldPicture(
                 name_in(folder, path), path, captions.of(path), _fault(folder, path), self._clash(places)
@@ -96,6 +99,20 @@ class CaptionsBeside:
         return {
             place: f"{text}\n".encode() for number, text in captions.items() for place in self._places[number]
         }
+
+    def changed(self, numbers: Iterable[int]) -> Path | None:
+        """Return a caption that is new, gone or another one by now, or a table that came."""
+        if table := table_of(self.root):
+            return table
+        now = CaptionsBeside(self.root)
+        there = {one.path: number for number, one in enumerate(now.pictures)}
+        for number in numbers:
+            at = there.get(self.pictures[number].path)
+            if at is None:
+                return self.pictures[number].path
+            if (now._places[at], now._read[at]) != (self._places[number], self._read[number]):
+                return now._places[at][0]
+        return None
 
     def _new_place(self, picture: Path) -> Path:
         """Return where a picture's caption goes: a.txt, but a.png.txt where there is an a.jpg, too."""
@@ -116,7 +133,7 @@ class CaptionsBeside:
         return ""
 
 
-def state_of(path: Path) -> str:
+def _state_of(path: Path) -> str:
     """Return the sha256 of a caption's file or a table, empty where there is none that can be read."""
     with suppress(OSError, RunError):
         if path.is_file():

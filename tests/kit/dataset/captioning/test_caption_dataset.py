@@ -56,7 +56,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize(("name", "before"), [("a__txt", "old"), ("b__txt", None), ("metadata__csv", TABLE)])
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("a__txt", "old"),
+        ("b__txt", None),
+        ("b__caption", None),
+        ("metadata__csv", TABLE),
+        ("metadata__csv", None),
+    ],
+)
 def test_what_another_wrote_meanwhile_is_never_written_over(
     tmp_path: Path, name: str, before: str | None
 ) -> None:

@@ -18,9 +18,9 @@ WEIGHTS = Path("weights/model.onnx")
     ],
 )
 def test_too_little_memory_is_told_with_the_way_out(fault: Exception) -> None:
-    with pytest.raises(WeightsError, match=r"model\.onnx needs more memory .* CUDA_VISIBLE_DEVICES="):
-        with network_errors(WEIGHTS):
-            raise fault
+    told = r"model\.onnx needs more memory .* CUDA_VISIBLE_DEVICES="
+    with pytest.raises(WeightsError, match=told), network_errors(WEIGHTS):
+        raise fault
 
 
 @pytest.mark.parametrize(
