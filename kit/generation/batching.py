@@ -7,7 +7,7 @@ says which, and packing reads it to tell how a panel was drawn.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -144,8 +144,18 @@ def _ask_all(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> l
     """Ask all painters the same and return what they answer; one alone is asked in this thread."""
     if len(painters) == 1:
         return [ask(painters[0])]
-    with ThreadPoolExecutor(len(painters)) as pool:
+    with _threads(len(painters)) as pool:
         return list(pool.map(ask, painters))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that nobody waits for when the block is left, as by ctrl-c."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _draw(
@@ -171,11 +181,8 @@ def _draw(
     if len(painters) == 1:
         yield from map(draw, batches)
         return
-    pool = ThreadPoolExecutor(len(painters))
-    try:
+    with _threads(len(painters)) as pool:
         yield from pool.map(draw, batches)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _BatchingFile(BaseModel, frozen=True):

@@ -1,4 +1,5 @@
 import shutil
+from threading import Event
 
 import pytest
 from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of
@@ -131,3 +132,23 @@ def test_a_lost_picture_that_was_asked_for_comes_back_in_the_batch_it_had(tmp_pa
     run.panel_path(*PLACE, 1, 5).unlink()
     assert generate(run, [painter]).drawn == 1
     assert prompts_in(painter.batches[1:]) == prompts_in([painter.batches[1]] * 2)
+
+
+def test_ctrl_c_while_prompts_are_read_waits_for_no_painter(tmp_path):
+    at_work, let_go, ended = Event(), Event(), []
+
+    class Slow(FakePainter):
+        def encode_prompts(self, prompts):
+            at_work.set()
+            let_go.wait(10)
+            ended.append(self)
+
+    class Stopped(FakePainter):
+        def encode_prompts(self, prompts):
+            assert at_work.wait(10)
+            raise KeyboardInterrupt
+
+    with pytest.raises(RunError, match="stopped: 0 of 8"):
+        generate(make_run(tmp_path), [Stopped(), Slow()])
+    assert ended == []
+    let_go.set()
