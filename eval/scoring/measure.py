@@ -83,7 +83,8 @@ def measure(
 
     path = run.folder / CACHE
     with ScoreCache.open(path) as cache:
-        asked = (_Batch.of(panels, tools, cache) for panels in batches_ahead(read, slots, BATCH))
+        begun: set[str] = set()
+        asked = (_Batch.of(panels, begun, tools, cache) for panels in batches_ahead(read, slots, BATCH))
         for batch, found in _in_turn(partial(_measured_now, tools), asked, tools.at_once):
             _keep_batch(batch, found, tools, cache, measured)
             readings.update({slot: replace(reading, picture=None) for slot, reading, _ in batch.panels})
@@ -112,10 +113,19 @@ class _Batch(NamedTuple):
 
     @classmethod
     def of(
-        cls, panels: Sequence[tuple[Slot, PanelFile, Look | None]], tools: Scorers, cache: ScoreCache
+        cls,
+        panels: Sequence[tuple[Slot, PanelFile, Look | None]],
+        begun: set[str],
+        tools: Scorers,
+        cache: ScoreCache,
     ) -> "_Batch":
-        """Look up what is known."""
-        pictures = {reading.sha256: reading.picture for _, reading, _ in panels if reading.picture}
+        """Look up what is known; pictures that an earlier batch has begun with are left to it."""
+        pictures = {
+            reading.sha256: reading.picture
+            for _, reading, _ in panels
+            if reading.picture and reading.sha256 not in begun
+        }
+        begun.update(pictures)
         names, keys = list(pictures), _Keys.of(tools)
         letters = cache.get(keys.letters, names) if keys.letters else {}
         return cls(panels, pictures, cache.get(keys.scores, names), cache.get(keys.rows, names), letters)

@@ -119,3 +119,17 @@ def test_batches_that_are_measured_at_the_same_time_give_the_same(
     assert list(one.aesthetic.items()) == list(two.aesthetic.items())
     assert (one.fresh, list(one.readings)) == (two.fresh, list(two.readings))
     assert all(np.array_equal(two.embeddings[name], row) for name, row in one.embeddings.items())
+
+
+@pytest.mark.parametrize("at_once", [1, 7])
+def test_a_picture_of_several_sets_is_measured_by_one_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("eval.scoring.measure.BATCH", 2)
+    run, encoder = new_run(tmp_path), Columns()
+    for slot in run.wanted():
+        put_panel(run, slot, striped(slot.panel))
+    measured = measure(run, Scorers(aesthetic=Brightness(), encoder=encoder, at_once=at_once))
+    assert encoder.seen == len(measured.fresh) == len(set(measured.fresh)) == 8
+    assert len(measured.readings) == 16
+    assert {one.sha256 for one in measured.readings.values()} == set(measured.embeddings)
