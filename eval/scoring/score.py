@@ -129,9 +129,13 @@ def scorers_on(
         cluster: the address of a cluster of Ray in place of this machine; empty: none.
         heard: is told which of several workers is left out or has ended.
     """
+    load = _loading(loaded)
+    if devices == "auto" and not cluster:  # without importing the networks that draw
+        yield load()
+        return
     from kit.models.base import pick_devices
 
-    load, picked = _loading(loaded), [] if cluster else pick_devices(devices)
+    picked = [] if cluster else pick_devices(devices)
     if len(picked) == 1:
         yield load(on=picked[0])
         return

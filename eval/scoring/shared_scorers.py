@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Inscription, Metric, Stamp
+from kit.generation.devices.processor import cpu_arithmetic
 from kit.messages import Message, tr
 from kit.workers.crew import Crew, Heard, crew_on
 from kit.workers.surroundings import Surroundings, strangeness, surroundings
@@ -37,6 +38,7 @@ class ScorerFacts:
     """What decides the numbers that a worker gives."""
 
     surroundings: Surroundings
+    device: str
     metric: Metric
     encoder: Stamp
     one_tower: bool
@@ -47,16 +49,26 @@ class ScorerFacts:
 class ScoringWorker:
     """Scorers in another process."""
 
-    def __init__(self, load: Load, device: str) -> None:
-        """Load them on "cuda" or "cpu"."""
-        self._tools = load(on=device)
+    def __init__(self, load: Load, device: str, threads: int) -> None:
+        """Load them.
+
+        Args:
+            load: loads them.
+            device: "cuda" or "cpu".
+            threads: that compute on a CPU; the last bits of a number hang on them.
+        """
+        import torch
+
+        torch.set_num_threads(threads)
+        self._tools, self._device = load(on=device), device
 
     @property
     def facts(self) -> ScorerFacts:
         """What decides its numbers."""
         tools = self._tools
         return ScorerFacts(
-            surroundings=surroundings(OF_SCORERS),
+            surroundings=_surroundings_on(self._device),
+            device=self._device,
             metric=tools.aesthetic.metric,
             encoder=tools.encoder.stamp,
             one_tower=tools.tower is not None,
@@ -69,6 +81,10 @@ class ScoringWorker:
         return getattr(getattr(self._tools, part), name)(items)
 
 
+def _surroundings_on(device: str) -> Surroundings:
+    return surroundings(OF_SCORERS, cpu_arithmetic() if device == "cpu" else None)
+
+
 def differences(one: ScorerFacts, first: ScorerFacts | None) -> Iterator[Message]:
     """Yield why a worker would not give the numbers that this process and the first worker would.
 
@@ -76,7 +92,7 @@ def differences(one: ScorerFacts, first: ScorerFacts | None) -> Iterator[Message
         one: a worker.
         first: whose weights count; None: this one's.
     """
-    yield from strangeness(one.surroundings, surroundings(OF_SCORERS))
+    yield from strangeness(one.surroundings, _surroundings_on(one.device))
     if first is None:
         return
     stamps = (
@@ -101,9 +117,12 @@ def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Hear
         cluster: the address of a cluster of Ray in place of these; empty: none.
         heard: is told which worker is left out or has ended.
     """
+    import torch
+
+    threads = torch.get_num_threads()
 
     def maker(device: str) -> Callable[[], object]:
-        return partial(ScoringWorker, load, device)
+        return partial(ScoringWorker, load, device, threads)
 
     with crew_on(devices, cluster, heard) as crew:
         first = crew.make(maker, differences)[0]

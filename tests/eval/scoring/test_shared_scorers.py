@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ray_nodes import needs_ray, quiet, stripes_on
 from stripes import fill, new_run
 
@@ -25,7 +26,7 @@ def test_workers_together_give_the_numbers_of_one_alone(tmp_path, monkeypatch):
 
 
 def facts(**changed) -> ScorerFacts:
-    return replace(ScoringWorker(stripes_on, "cpu").facts, **changed)
+    return replace(ScoringWorker(stripes_on, "cpu", torch.get_num_threads()).facts, **changed)
 
 
 def test_other_weights_and_another_calibration_are_named():
@@ -38,6 +39,18 @@ def test_other_weights_and_another_calibration_are_named():
     assert list(differences(clip, first)) == ["the weights of clip are others than at the first"]
     [line] = differences(replace(first, surroundings=replace(first.surroundings, commit="f" * 40)), first)
     assert line.startswith("commit is fff")
+
+
+def test_a_cpu_computes_with_as_many_threads_as_it_is_told_and_another_processor_is_named():
+    before, first = torch.get_num_threads(), facts()
+    try:
+        assert ScoringWorker(stripes_on, "cpu", 3).facts.device == "cpu"
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    other = replace(first, surroundings=replace(first.surroundings, processor="Another CPU, threads: 1"))
+    assert [line for line in differences(other, first) if line.startswith("CPU is Another CPU, threads: 1")]
+    assert ScoringWorker(stripes_on, "cuda", before).facts.surroundings.processor is None
 
 
 def test_one_device_measures_in_this_process(tmp_path):
