@@ -44,7 +44,6 @@ TESTED_THROUGH = {
     "kit/generation/repair/part_masks.py": "kit/generation/repair/test_repair.py",
     "kit/generation/sampling/tiled.py": "kit/generation/repair/test_repainting.py",
     "kit/workers/actor.py": "kit/generation/devices/test_ray_painter.py",
-    "kit/workers/crew.py": "kit/generation/devices/test_ray_painter.py",
     "kit/workers/surroundings.py": "kit/generation/devices/test_painter_worker.py",
     "storykit/finishing.py": "submissions/test_finished_set.py",
     "storykit/repair_options.py": "storykit/cli/finishing/test_repair.py",

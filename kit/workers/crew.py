@@ -2,13 +2,14 @@
 
 import threading
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
-from kit.errors import RunError, StorykitError
-from kit.messages import Message, joined, mark, reader_language, tr, trn
+from kit.errors import RunError, StorykitError, WeightsError
+from kit.messages import Message, joined, mark, reader_language, tr
 from kit.workers.actor import Actor, Refused
+from kit.workers.endings import told_of_end
 from kit.workers.ray_session import FETCH_S, WorkerPlace, ray_cluster, ray_here, start_actor
 
 Facts = TypeVar("Facts")
@@ -23,13 +24,8 @@ _LEAVE_S = 10.0
 """How long those who wait for an answer may take to hear that the work was stopped."""
 _NO_ANSWER = mark("{worker} is left out: its process does not begin; do others use that GPU?")
 
-_KILLED = mark("its process was killed")
-_SIGNS = {
-    "node has died": mark("its machine is gone"),
-    "ModuleNotFoundError": mark("storykit is not installed there, or another version of it"),
-    "AttributeError": mark("storykit is not installed there, or another version of it"),
-}
-"""Why a worker ended, by what Ray says of it."""
+_OF_ONE = RunError, WeightsError
+"""What a worker may refuse for its own sake: its memory, its files; all refuse the rest alike."""
 
 
 def heard_as_warning(told: Message) -> None:
@@ -60,7 +56,7 @@ class Crew:
         self._heard = heard
         self._changed = threading.Condition()
         self._asked = 0
-        """Questions that are not answered yet."""
+        """Threads that wait for answers."""
         self._stopped = False
         self.last_words: Message | None = None
         """Why the last one that is gone is gone."""
@@ -93,7 +89,9 @@ class Crew:
             return list(self._living)
 
     def ask(self, name: str, *arguments: object, near: Worker | None = None) -> tuple[Worker, Any]:
-        """Return who answered, and what; whoever is free is asked, another where one ends.
+        """Return who answered, and what; whoever is free is asked, another where one ends or is not able to.
+
+        Who is not able to, as with too little memory, is left out as soon as another one is.
 
         Args:
             name: of the method.
@@ -101,24 +99,35 @@ class Crew:
             near: whom to prefer.
 
         Raises:
-            StorykitError: what the object there refuses.
+            StorykitError: what the object there refuses; where it may be the worker's own fault, if all do.
             RunError: all have ended.
         """
-        while True:
-            worker = self._taken(near)
+        refused: dict[Worker, StorykitError] = {}
+        while worker := self._taken(near, refused):
             try:
-                return worker, self.tell(worker, name, *arguments)
+                answer = self._told(worker, name, *arguments)
             except WorkerGone:
                 continue
             finally:
                 self._give_back(worker)
+            if not isinstance(answer, Refused):
+                self._leave_out_refusing(refused)
+                return worker, answer
+            if not isinstance(answer.error, _OF_ONE):
+                raise answer.error
+            refused[worker] = answer.error
+        raise next(iter(refused.values()))
 
     def tell(self, worker: Worker, name: str, *arguments: object) -> Any:
         """Return what one worker answers; raises what it refuses, and WorkerGone when it has ended."""
-        answer = self._answered(worker, worker.actor.answer.remote(name, *arguments))
+        answer = self._told(worker, name, *arguments)
         if isinstance(answer, Refused):
             raise answer.error
         return answer
+
+    def _told(self, worker: Worker, name: str, *arguments: object) -> Any:
+        with self._waiting():
+            return self._answered(worker, worker.actor.answer.remote(name, *arguments))
 
     def each(self, asked: Callable[[Worker], Any], but: Collection[Worker] = ()) -> dict[Worker, Any]:
         """Return what all answer who do not end meanwhile; they are asked at the same time.
@@ -128,24 +137,31 @@ class Crew:
             but: whom not to ask.
 
         Raises:
-            StorykitError: what the first of them refuses, where all do; else who refuses is left out.
+            StorykitError: what the first of them refuses, where nobody is left; else who refuses is left out.
+            RunError: the workers were stopped.
         """
-        questions = {worker: asked(worker) for worker in self.living if worker not in but}
         answers: dict[Worker, Any] = {}
         refused: dict[Worker, StorykitError] = {}
-        for worker, question in questions.items():
-            with suppress(WorkerGone):
-                answer = self._answered(worker, question)
-                if isinstance(answer, Refused):
-                    refused[worker] = answer.error
-                else:
-                    answers[worker] = answer
-        if refused and not answers:
+        with self._waiting():
+            questions = {worker: asked(worker) for worker in self.living if worker not in but}
+            for worker, question in questions.items():
+                with suppress(WorkerGone):
+                    answer = self._answered(worker, question)
+                    if isinstance(answer, Refused):
+                        refused[worker] = answer.error
+                    else:
+                        answers[worker] = answer
+        if refused and not [worker for worker in self.living if worker not in refused]:
             raise next(iter(refused.values()))
-        for worker, error in refused.items():
-            told = tr("{worker} is left out: {reason}", worker=worker.place.name, reason=error)
-            self.leave_out(worker, told)
+        self._leave_out_refusing(refused)
         return answers
+
+    def _leave_out_refusing(self, refused: Mapping[Worker, StorykitError]) -> None:
+        """Leave out who refuses what others do, but the last one."""
+        for worker, error in refused.items():
+            if self.living != [worker]:
+                told = tr("{worker} is left out: {reason}", worker=worker.place.name, reason=error)
+                self.leave_out(worker, told)
 
     def make(
         self,
@@ -180,37 +196,44 @@ class Crew:
         import ray
 
         with self._changed:
-            gone = worker not in self._living
-            if not gone:
-                self._living.remove(worker)
-                self.last_words = told
+            if self._stopped or worker not in self._living:
+                return
+            self._living.remove(worker)
             if worker in self._free:
                 self._free.remove(worker)
+            self.last_words = told
             self._changed.notify_all()
-        if not gone and not self._stopped:
             ray.kill(worker.actor)
-            self._heard(told)
+        self._heard(told)
 
     def close(self) -> None:
         """End all workers, whatever they do, and wait until nobody waits for their answers."""
         import ray
 
-        self._stopped = True
+        with self._changed:
+            self._stopped = True
         for worker in self.living:
             ray.kill(worker.actor)
         with self._changed:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._asked == 0, _LEAVE_S)
 
-    def _taken(self, near: Worker | None) -> Worker:
-        """Return a worker that is free, and is not until it is given back."""
+    def _taken(self, near: Worker | None, but: Collection[Worker]) -> Worker | None:
+        """Return a worker that is free, and is not until it is given back; None where there are only others.
+
+        Args:
+            near: whom to prefer.
+            but: whom not to take.
+        """
         with self._changed:
-            while not self._free:
+            while True:
                 self._refuse_none()
+                if all(worker in but for worker in self._living):
+                    return None
+                if free := [worker for worker in self._free if worker not in but]:
+                    break
                 self._changed.wait(_LOOK_S)
-            self._refuse_none()
-            worker = near if near in self._free else self._free[0]
-            assert worker is not None
+            worker = next((one for one in free if one == near), free[0])
             self._free.remove(worker)
             return worker
 
@@ -234,36 +257,25 @@ class Crew:
         import ray
 
         try:
-            with self._waiting():
-                while not ray.wait([question], timeout=_LOOK_S)[0]:
-                    if self._stopped:
-                        raise WorkerGone
-                return ray.get(question, timeout=FETCH_S)
+            while not self._stopped:  # a question that comes later would have Ray begin anew
+                if ray.wait([question], timeout=_LOOK_S)[0]:
+                    return ray.get(question, timeout=FETCH_S)
+            raise WorkerGone
         except ray.exceptions.RayError as error:
             cause = getattr(error, "cause", None)
             if cause is not None and not isinstance(cause, ray.exceptions.RaySystemError):
                 raise  # a fault of ours, with where it was raised
             if not self._stopped:
-                self.leave_out(worker, self._ended(worker, str(error)))
+                others = len([one for one in self.living if one != worker])
+                self.leave_out(worker, told_of_end(worker.place.name, others, str(error)))
             raise WorkerGone from error
-
-    def _ended(self, worker: Worker, told: str) -> Message:
-        """Return what is said of a worker that ended, by what Ray says of it."""
-        why = next((tr(why) for sign, why in _SIGNS.items() if sign in told), tr(_KILLED))
-        name, others = worker.place.name, len([one for one in self.living if one != worker])
-        if not others:
-            return tr("{worker} has ended: {why}", worker=name, why=why)
-        return trn(
-            "{worker} has ended: {why}; the other one does its work",
-            "{worker} has ended: {why}; the {n} others do its work",
-            others,
-            worker=name,
-            why=why,
-        )
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
+        """Have whoever stops the work wait for this block, which does not begin once it is stopped."""
         with self._changed:
+            if self._stopped:
+                raise RunError(tr("the workers were stopped"))
             self._asked += 1
         try:
             yield

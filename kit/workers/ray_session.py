@@ -98,12 +98,21 @@ def ray_cluster(address: str) -> Iterator[list[WorkerPlace]]:
         address: "auto" for the one that this machine belongs to, or HOST:PORT.
 
     Raises:
-        RunError: Ray is not installed, nobody answers, or its versions are others.
+        RunError: Ray is not installed, nobody answers, its versions are others, or it has no GPU and no CPU.
     """
     _refuse_missing()
     _refuse_unreached(address)
     with _token_read_again(), _environment(_QUIET), _begun(address=address):
-        yield _places()
+        places = _places()
+        if not places:
+            raise RunError(
+                tr(
+                    "the cluster at {address} has neither a GPU nor a CPU to work with: begin its machines "
+                    "with `ray start --num-gpus N` or `--num-cpus N`",
+                    address=address,
+                )
+            )
+        yield places
 
 
 @contextmanager

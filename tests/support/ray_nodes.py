@@ -46,7 +46,7 @@ def quiet(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 @contextmanager
-def machines(*folders: Path) -> Iterator[tuple[Any, list[Any]]]:
+def machines(*folders: Path, cpus: int = 1) -> Iterator[tuple[Any, list[Any]]]:
     """Yield a cluster and its machines, the first being this one; each begins in its folder."""
     needs_ray()
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(prefix="ray-", dir="/tmp") as own:
@@ -58,7 +58,7 @@ def machines(*folders: Path) -> Iterator[tuple[Any, list[Any]]]:
             nodes = []
             for folder in folders:
                 patch.chdir(folder)
-                nodes.append(cluster.add_node(num_cpus=1, include_dashboard=False))
+                nodes.append(cluster.add_node(num_cpus=cpus, include_dashboard=False))
             patch.chdir(folders[0])
             yield cluster, nodes
         finally:

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from ray_nodes import needs_ray
+from ray_nodes import machines, needs_ray
 
 from kit.errors import RunError
 from kit.workers.ray_session import ray_cluster
@@ -103,3 +103,12 @@ def test_an_address_where_nobody_answers_is_one_line_that_says_what_begins_a_clu
     for wrong in ("ray://10.0.0.1", "10.0.0.1", "nonsense:port"):
         with pytest.raises(RunError, match=r"must be auto or HOST:PORT, got"):
             ray_cluster(wrong).__enter__()
+
+
+@pytest.mark.slow
+def test_a_cluster_without_a_device_is_one_line(tmp_path):
+    with (
+        machines(tmp_path, cpus=0) as (cluster, _),
+        pytest.raises(RunError, match=f"{cluster.address} has neither a GPU nor a CPU to work with"),
+    ):
+        ray_cluster(cluster.address).__enter__()

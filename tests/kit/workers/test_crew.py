@@ -1,0 +1,93 @@
+"""Workers that refuse what others do, and workers that were stopped; tests come one after the other."""
+
+from functools import partial
+
+import pytest
+from ray_nodes import needs_ray, quiet
+
+from kit.errors import InputError, RunError
+from kit.workers.crew import crew_on
+
+pytestmark = [pytest.mark.timeout(200), pytest.mark.slow]
+
+
+class Picky:
+    """Refuses some work."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def work(self, refusing, error):
+        if self.number in refusing:
+            raise error
+        return self.number
+
+
+@pytest.fixture(scope="module")
+def heard():
+    """What was said of workers."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def crew(heard, tmp_path_factory):
+    needs_ray()
+    with pytest.MonkeyPatch.context() as patch:
+        quiet(patch, tmp_path_factory.mktemp("ray"))
+        with crew_on(["cpu"] * 4, "", heard.append) as crew:
+            for number, worker in enumerate(crew.living):
+                worker.actor.make.remote(partial(Picky, number))
+            yield crew
+
+
+TOO_LITTLE = RunError("too little memory")
+
+
+def test_who_asks_after_the_stop_begins_no_ray(monkeypatch, tmp_path):
+    needs_ray()
+    quiet(monkeypatch, tmp_path)
+    import ray
+
+    with crew_on(["cpu"], "", print) as stopped:
+        [worker] = stopped.living
+    late = (
+        lambda: stopped.ask("ready"),
+        lambda: stopped.tell(worker, "ready"),
+        lambda: stopped.each(lambda one: one.actor.ready.remote()),
+    )
+    for asked in late:
+        with pytest.raises(RunError, match="the workers were stopped"):
+            asked()
+    assert not ray.is_initialized()
+
+
+def test_what_all_refuse_is_raised_and_nobody_is_left_out(crew, heard):
+    with pytest.raises(RunError, match="too little memory"):
+        crew.ask("work", [0, 1, 2, 3], TOO_LITTLE, near=crew.living[1])
+    with pytest.raises(RunError, match="too little memory"):
+        crew.each(lambda worker: worker.actor.answer.remote("work", [0, 1, 2, 3], TOO_LITTLE))
+    assert (len(crew.living), heard) == (4, [])
+
+
+def test_what_is_wrong_with_the_question_is_raised_by_the_first(crew, heard):
+    with pytest.raises(InputError, match="no story"):
+        crew.ask("work", [2], InputError("rain.toml", ["no story"]), near=crew.living[2])
+    assert (len(crew.living), heard) == (4, [])
+
+
+def test_who_is_not_able_to_is_left_out_as_soon_as_another_is(crew, heard):
+    small = crew.living[0]
+    worker, answer = crew.ask("work", [0, 1], TOO_LITTLE, near=small)
+    assert worker == crew.living[answer - 2]
+    assert heard == ["cpu is left out: too little memory"] * 2
+    assert len(crew.living) == 2
+
+
+def test_one_that_refuses_what_it_is_sent_ends_nothing_while_the_sender_is_there(crew, heard):
+    reader, _ = crew.living
+    assert crew.each(lambda worker: worker.actor.answer.remote("work", [3], TOO_LITTLE), [reader]) == {}
+    assert crew.living == [reader]
+    with pytest.raises(RunError, match="too little memory"):
+        crew.ask("work", [2], TOO_LITTLE)
+    assert crew.ask("work", [], None) == (reader, 2)
+    assert len(heard) == 3
