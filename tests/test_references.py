@@ -145,6 +145,23 @@ def test_a_bundle_holds_the_picture_and_is_drawn_again_to_the_last_bit(tmp_path,
     assert {panel.verdict for panel in again.panels} == {"identical"}
 
 
+def test_panels_of_equal_words_are_drawn_again_each_after_its_own_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(likeness_checks, "copied_pairs", lambda looks, _: np.zeros((len(looks),) * 2, bool))
+    path = experiment(tmp_path, "consistency = 0.7")
+    portrait(tmp_path / "twin.png", "green")
+    story = (tmp_path / "street.toml").read_text("utf-8")
+    twin = story.replace('text = "一只小猫"', 'text = "一个小女孩"\nreference = "twin.png"')
+    (tmp_path / "street.toml").write_text(twin.replace('"睡觉"', '"坐在沙发上"'), "utf-8")
+    run = Run.create(tmp_path / "run", load_experiment(path))
+    generate(run, [painter()])
+    first, second = sorted(run.rows(), key=lambda row: row.panel)[:2]
+    assert (first.prompt, first.seed) == (second.prompt, second.seed)
+    assert first.sha256 != second.sha256
+    path = pack(run, entry_of(tmp_path, run)).path
+    assert verified(path) == ()
+    assert {one.verdict for one in reproduce(open_bundle(path), painter()).panels} == {"identical"}
+
+
 def copied(run: Run, folder: Path) -> Path:
     for name, data in tree(run.folder).items():
         (folder / "run" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from submissions.bundle.manifest import (
     Manifest,
     PanelRecord,
     Sha256,
+    drawn_after,
 )
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import noted_trigger
@@ -184,7 +185,8 @@ def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
         )
     for one, other in combinations(panels, 2):
         shapes = ("prompt", "seed", "control", "chain")
-        if all(getattr(one, shape) == getattr(other, shape) for shape in shapes):
+        alike = all(getattr(one, shape) == getattr(other, shape) for shape in shapes)
+        if alike and drawn_after(one) == drawn_after(other):
             problem = tr(
                 "{panel} and {other} have one prompt and one seed, which give one picture",
                 panel=one.panel,
