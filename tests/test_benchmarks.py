@@ -315,6 +315,7 @@ def test_what_is_drawn_with_a_part_of_the_blocks_and_without_it_are_all_of_them(
 # Kolors
 
 
+@pytest.mark.slow
 def test_kolors_held_by_a_controlnet_is_measured_and_predicts_as_diffusers_does(tmp_path):
     told = part_control(Bench(toy_published(), tmp_path, size=64, steps=2))
     assert [told[name]["drawn"] for name in ("free", "held until .9", "held", "held, low")] == [8] * 4

@@ -41,7 +41,7 @@ def test_every_hostile_bundle_is_refused_within_its_bounds_and_writes_nothing(so
     (tmp_path / "here").mkdir()
     labels, refused = [], {}
     bundles = enumerate(hostile_bundles(unpack(sound)))
-    while some := list(islice(bundles, 60)):
+    while some := list(islice(bundles, 150)):
         paths = {tmp_path / f"{number}.zip": label for number, (label, _) in some}
         for path, (_, (_, data)) in zip(paths, some, strict=True):
             path.write_bytes(data)

@@ -40,6 +40,7 @@ def requests() -> list[PanelRequest]:
     return [PanelRequest(key="", prompt=text, negative="", seed=k) for k, text in enumerate(PROMPTS, 5)]
 
 
+@pytest.mark.slow
 def test_fog_scores_below_the_gate_and_a_finished_picture_above_it(painter: UnfinishedPainter) -> None:
     scorer = AestheticScorer.load("mini")
     means = {steps: fmean(scorer.score(painter.draw(requests(), settings(steps)))) for steps in (1, 2, 4, 6)}
@@ -63,6 +64,7 @@ def test_the_tail_says_what_the_whole_tower_says(shards: Path) -> None:
     assert scores_of(tower, to_floats(pictures)).tolist() == pytest.approx(scores, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_only_the_last_block_and_the_head_learn_and_the_same_seed_gives_the_same_weights(
     shards: Path, tmp_path: Path
 ) -> None:
