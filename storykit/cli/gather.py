@@ -10,10 +10,13 @@ from kit.messages import joined, tr
 from storykit.cli.terminal.console import AsJson, say, say_json, say_note
 from storykit.cli.terminal.progress import progress_bar
 
+MOST_TOLD = 20
+"""Shards that a line names; --json has all."""
+
 
 def gather(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run; made when it is not there.")],
-    parts: Annotated[list[Path], typer.Argument(metavar="PART...", help="Folders drawn with --shard.")],
+    parts: Annotated[list[Path], typer.Argument(metavar="PART", help="Folders drawn with --shard.")],
     as_json: AsJson = False,
 ) -> None:
     """Merge what several machines drew of an experiment into one run; nothing is written over."""
@@ -27,7 +30,8 @@ def gather(
     for note in done.notes:
         say_note(note)
     if done.shards:
-        say(tr("missing shards {shards}", shards=joined(done.shards, tr(", "))))
+        told, more = done.shards[:MOST_TOLD], ["…"] if len(done.shards) > MOST_TOLD else []
+        say(tr("missing shards {shards}", shards=joined([*told, *more], tr(", "))))
     say(
         tr(
             "gather  {taken} panels into {run}, {there} were there, {missing} missing",

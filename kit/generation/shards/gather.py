@@ -29,7 +29,6 @@ _MACHINE = ("storykit", "device", "processor", "versions", "commit")
 _OF_A_RUN = ("experiment.toml", "panels.jsonl", RUN_JSON)
 """Files of which a folder has one that a run begun in it."""
 _MOST_FAULTS = 8
-_MOST_SHARDS_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,5 +204,4 @@ def _absent_shards(identities: Iterable[Mapping[str, Any]]) -> list[str]:
         return []
     [count] = counts
     absent = [shard for number in range(1, count + 1) if (shard := RunShard(number, count)) not in held]
-    more = ["..."] if len(absent) > _MOST_SHARDS_TOLD else []
-    return [*map(str, absent[:_MOST_SHARDS_TOLD]), *more]
+    return list(map(str, absent))
