@@ -162,7 +162,12 @@ class Visits:
         return page.as_uri()
 
     def close(self) -> list[str]:
-        """Close every page and return what they complained of."""
+        """Close every page and return what they complained of.
+
+        A context alone would wait forever, now and then, for a page that asks a board that is gone.
+        """
+        for one in self.all:
+            one.page.close()
         for context in {one.page.context for one in self.all}:
             context.close()
         return [fault for one in self.all for fault in one.faults]

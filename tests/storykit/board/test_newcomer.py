@@ -145,8 +145,8 @@ def tab_to(page: Visited, name: str, selector: str = "*") -> None:
 def go_to(page: Visited, name: str, address: str) -> None:
     """Follow a link by keyboard."""
     tab_to(page, name, "a")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**{address}*")
+    with page.expect_navigation(url=f"**{address}*"):
+        page.keyboard.press("Enter")
 
 
 def seeds_to(last: int) -> dict[int, int]:
