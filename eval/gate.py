@@ -5,12 +5,14 @@ picture. So the mean is given only where that script would give one, and what do
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, mode
-from typing import Literal, NamedTuple
+from threading import Condition
+from typing import Literal, NamedTuple, Protocol
 
 from PIL.Image import Image
 
@@ -26,11 +28,26 @@ from kit.messages import Message, mark, tr
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
-BATCH, BATCH_PIXELS = 64, 2**26
-"""Pictures read at once, and their pixels, 64 times 1024 x 1024: 256 MiB."""
+REACH = 0.5
+"""Points between a mean and the threshold from which none of HARMLESS is tried.
+
+Drawn by the embedded base at 256 pixels and scored by the embedded predictor, sets of eight moved by .08 at
+most, single pictures by .58 (docs/benchmarks.md). Nobody has measured other predictors.
+"""
+SURE_SIDE = 256
+"""Pixels of the shorter side below which they are always tried: small pictures moved by up to .72."""
+BATCH, PIXELS = 64, 2**26
+"""Pictures scored at once, and pixels decoded at once: 64 times 1024 x 1024, 256 MiB."""
 JPEG_QUALITY, SMALLER = 90, 0.98
 _DEEP = ("I", "F")
 """How modes begin whose values go beyond 255."""
+
+
+class GateScorer(Scorer, Protocol):
+    """A scorer that tells what it sees of a picture."""
+
+    def seen(self, picture: Image) -> Image:
+        """Return the small picture that its network sees of one, and that scores as it does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +75,7 @@ class FolderGate:
     weakest: str | None
     """The picture with the lowest score."""
     elsewhere: Mapping[Message, float]
-    """The mean of the same pictures after each of HARMLESS; what the margin must be held against."""
+    """The mean of the same pictures after each of HARMLESS, where the threshold is near; else nothing."""
     files: tuple[FileScore, ...]
     """Every regular file directly in the folder, by name."""
     faults: tuple[str, ...]
@@ -68,7 +85,7 @@ class FolderGate:
 
 
 def gate(
-    folder: Path, scorer: Scorer, threshold: float = THRESHOLD, calibration: Calibration | None = None
+    folder: Path, scorer: GateScorer, threshold: float = THRESHOLD, calibration: Calibration | None = None
 ) -> FolderGate:
     """Score a folder as the contest does; raises ScoreError if it holds no file.
 
@@ -78,20 +95,22 @@ def gate(
         threshold: of their mean.
         calibration: of the scorer; names files below its floor.
     """
-    files, elsewhere = _score_files(folder, scorer)
+    pictures = _Pictures.of(folder, scorer)
+    files = pictures.score()
     if calibration is not None and calibration.aesthetic_floor is not None:
         files = tuple(_held_against(file, calibration.aesthetic_floor) for file in files)
     scored = [(file.score, file.file) for file in files if file.score is not None]
-    pictures = fmean(score for score, _ in scored) if scored else None
-    mean = pictures if len(scored) == len(files) else None
+    mean_of_pictures = fmean(score for score, _ in scored) if scored else None
+    mean = mean_of_pictures if len(scored) == len(files) else None
+    near = mean_of_pictures is not None and abs(mean_of_pictures - threshold) <= REACH
     return FolderGate(
         folder=str(folder),
         threshold=threshold,
         mean=mean,
         verdict="no-score" if mean is None else "pass" if mean >= threshold else "fail",
-        mean_of_pictures=pictures,
+        mean_of_pictures=mean_of_pictures,
         weakest=min(scored)[1] if scored else None,
-        elsewhere=elsewhere,
+        elsewhere=pictures.elsewhere() if scored and (near or pictures.small) else {},
         files=files,
         faults=tuple(tr("{place}: {told}", place=file.file, told=file.fault) for file in files if file.fault),
         stamp=scorer.metric.stamp,
@@ -115,44 +134,124 @@ class _File(NamedTuple):
     """A file as it was found."""
 
     name: str
-    picture: Image | None
-    """As RGB; None where it is no picture."""
     fault: str
+    size: tuple[int, int] | None = None
+    """Of the picture; None where it is none."""
+    seen: Image | None = None
+    """What the scorer sees of it."""
     look: Look | None = None
     """To find copies by."""
 
 
-def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], dict[Message, float]]:
-    paths = _files_of(folder)
-    scores: dict[str, float] = {}
-    changed: dict[str, list[float]] = {how: [] for how in HARMLESS}
-    sizes: dict[str, tuple[int, int]] = {}
-    faults: dict[str, str] = {}
-    looks: dict[str, Look] = {}
-    for batch in (batch for group in _groups(paths) for batch in batches_ahead(_read, group, BATCH)):
-        faults |= {file.name: file.fault for file in batch if file.fault}
-        pictures = {file.name: file.picture for file in batch if file.picture is not None}
-        sizes |= {name: picture.size for name, picture in pictures.items()}
-        looks |= {file.name: file.look for file in batch if file.look is not None}
-        scores |= dict(zip(pictures, scorer.score(list(pictures.values())), strict=True))
-        for how, change in HARMLESS.items():
-            for batch_changed in batches_ahead(change, pictures.values(), BATCH):
-                changed[how] += scorer.score(batch_changed)
-    copies = {
-        name: tr("is the same picture as {other}", other=other)
-        for name, other in same_pictures(looks).items()
-    }
-    faults = copies | _stray(sizes) | faults
-    files = (
-        FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
-        for path in paths
-    )
-    means = {
-        tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): fmean(found)
-        for how, found in changed.items()
-        if found
-    }
-    return tuple(files), means
+class _Room:
+    """Lets threads decode so many pixels at a time; one picture alone may be as large as any."""
+
+    def __init__(self, pixels: int) -> None:
+        self._most, self._taken, self._changed = pixels, 0, Condition()
+
+    @contextmanager
+    def of(self, pixels: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken or self._taken + pixels <= self._most)
+            self._taken += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= pixels
+                self._changed.notify_all()
+
+
+@dataclass(kw_only=True, slots=True)
+class _Pictures:
+    """The files of a folder, read by threads while those before them are scored."""
+
+    areas: Mapping[Path, int]
+    """Every file's pixels, by name; 0 where it is no picture."""
+    scorer: GateScorer
+    room: _Room
+    kept: dict[Path, Image] | None
+    """Pictures once they are decoded, where all of them together are few enough."""
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, scorer: GateScorer) -> "_Pictures":
+        """Look how large the pictures are; decodes none."""
+        areas = {path: _area(path) for path in _files_of(folder)}
+        kept: dict[Path, Image] | None = {} if sum(areas.values()) <= PIXELS else None
+        return cls(areas=areas, scorer=scorer, room=_Room(PIXELS), kept=kept)
+
+    @property
+    def small(self) -> bool:
+        """Return whether one of them is so small that its score hangs on little."""
+        return min(min(size) for size in self.sizes.values()) < SURE_SIDE
+
+    def score(self) -> tuple[FileScore, ...]:
+        """Return each file's score and fault."""
+        scores: dict[str, float] = {}
+        faults: dict[str, str] = {}
+        looks: dict[str, Look] = {}
+        for batch in batches_ahead(self._read, self.areas, BATCH):
+            seen = {file.name: file.seen for file in batch if file.seen is not None}
+            scores |= dict(zip(seen, self.scorer.score(list(seen.values())), strict=True))
+            faults |= {file.name: file.fault for file in batch if file.fault}
+            looks |= {file.name: file.look for file in batch if file.look is not None}
+            self.sizes |= {file.name: file.size for file in batch if file.size is not None}
+        copies = {
+            name: tr("is the same picture as {other}", other=other)
+            for name, other in same_pictures(looks).items()
+        }
+        faults = copies | _stray(self.sizes) | faults
+        return tuple(
+            FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
+            for path in self.areas
+        )
+
+    def elsewhere(self) -> dict[Message, float]:
+        """Return the mean of the pictures, which `score` has looked at, after each of HARMLESS."""
+        found: list[float] = []
+        paths = [path for path in self.areas if path.name in self.sizes]
+        for batch in batches_ahead(self._changed, paths, BATCH):
+            found += self.scorer.score([seen for all_seen in batch for seen in all_seen])
+        return {
+            tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): fmean(found[number :: len(HARMLESS)])
+            for number, how in enumerate(HARMLESS)
+        }
+
+    def _read(self, path: Path) -> _File:
+        with self.room.of(self.areas[path]):
+            try:
+                saved = open_picture(path)
+            except PictureError as error:
+                told = tr("{error}; take it out, the contest's script may stop here", error=error)
+                return _File(path.name, told)
+            picture = saved.convert("RGB")
+            if self.kept is not None:
+                self.kept[path] = picture
+            look = None if is_flat(picture) else look_at(picture)
+            fault = _fault_of(saved.mode, flat=look is None)
+            return _File(path.name, fault, picture.size, self.scorer.seen(picture), look)
+
+    def _changed(self, path: Path) -> list[Image]:
+        """Return what is seen of a picture after each of HARMLESS."""
+        with self.room.of(self.areas[path]):
+            kept = self.kept[path] if self.kept is not None else open_picture(path).convert("RGB")
+            return [self.scorer.seen(change(kept)) for change in HARMLESS.values()]
+
+
+def _fault_of(mode_of_file: str, *, flat: bool) -> str:
+    """Return what the contest's script would not say of a picture, or nothing."""
+    if mode_of_file.startswith(_DEEP):
+        return tr(
+            "is {mode}, of 16 bit or more: as RGB it becomes white, as in the contest's script; "
+            "save it as RGB of 8 bit",
+            mode=mode_of_file,
+        )
+    if flat:
+        return tr("has one colour all over")
+    if mode_of_file != "RGB":
+        return tr("is {mode}, not RGB; it is scored as RGB, which may look different", mode=mode_of_file)
+    return ""
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -169,52 +268,12 @@ def _files_of(folder: Path) -> list[Path]:
     return paths
 
 
-def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Yield files whose pictures are held at once; one picture alone may be as large as any."""
-    group: list[Path] = []
-    pixels = 0
-    for path in paths:
-        area = _area(path)
-        if group and (len(group) == BATCH or pixels + area > BATCH_PIXELS):
-            yield group
-            group, pixels = [], 0
-        group.append(path)
-        pixels += area
-    yield group
-
-
 def _area(path: Path) -> int:
     """Return a picture's pixels, 0 where it is none."""
     try:
         return math.prod(picture_size(path))
     except PictureError:
         return 0
-
-
-def _read(path: Path) -> _File:
-    """Return what a file holds, and what the contest's script would not say of it."""
-    try:
-        saved = open_picture(path)
-    except PictureError as error:
-        return _File(
-            path.name, None, tr("{error}; take it out, the contest's script may stop here", error=error)
-        )
-    picture = saved.convert("RGB")
-    if saved.mode.startswith(_DEEP):
-        return _File(
-            path.name,
-            picture,
-            tr(
-                "is {mode}, of 16 bit or more: as RGB it becomes white, as in the contest's script; "
-                "save it as RGB of 8 bit",
-                mode=saved.mode,
-            ),
-            look_at(picture),
-        )
-    if is_flat(picture):
-        return _File(path.name, picture, tr("has one colour all over"))
-    fault = tr("is {mode}, not RGB; it is scored as RGB, which may look different", mode=saved.mode)
-    return _File(path.name, picture, "" if saved.mode == "RGB" else fault, look_at(picture))
 
 
 def _smaller(picture: Image) -> Image:

@@ -73,6 +73,10 @@ class AestheticScorer:
         )
         return cls(_read(place), processor, stamp, device)
 
+    def seen(self, picture: Image) -> Image:
+        """Return the small picture that the network sees of one, and that scores as it does."""
+        return self._preparation.seen(picture)
+
     def score(self, panels: Sequence[Image]) -> list[float]:
         """Return one score per picture, in order; other modes than RGB are converted on reading."""
         return self.look(panels)[0]

@@ -40,8 +40,11 @@ class Preparation:
                 )
             )
 
-    def cut(self, picture: Image.Image) -> Tensor:
-        """Return (height, width, 3) bytes: the shorter side resized, the centre cut out."""
+    def seen(self, picture: Image.Image) -> Image.Image:
+        """Return what the network sees of a picture, as RGB: the shorter side resized, the centre cut out.
+
+        What is seen is seen whole: once more it stays as it is, so that it stands for the picture.
+        """
         short = min(picture.size)
         if max(picture.size) > _SEEN * short:
             picture = _middle(picture, _SEEN * short)
@@ -49,8 +52,11 @@ class Preparation:
         size = (int(self._side * width / short), int(self._side * height / short))
         small = picture.convert("RGB").resize(size, self._resample)
         left, top = (size[0] - self._crop[1]) // 2, (size[1] - self._crop[0]) // 2
-        centre = small.crop((left, top, left + self._crop[1], top + self._crop[0]))
-        return torch.from_numpy(np.array(centre))
+        return small.crop((left, top, left + self._crop[1], top + self._crop[0]))
+
+    def cut(self, picture: Image.Image) -> Tensor:
+        """Return (height, width, 3) bytes of what the network sees."""
+        return torch.from_numpy(np.array(self.seen(picture)))
 
     def scaled(self, cuts: Tensor) -> Tensor:
         """Return (pictures, 3, height, width) values as the network reads them, where the bytes are."""

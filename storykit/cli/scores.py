@@ -29,6 +29,7 @@ from storykit.cli.terminal.usage_errors import WrongUsage, refuse_both
 
 if TYPE_CHECKING:
     from eval.casting.cast import CastRequest
+    from eval.gate import FolderGate
     from eval.scorers.load import Scorers
     from kit.experiment.run import Run
 
@@ -299,10 +300,23 @@ def gate(
             weakest=result.weakest,
         )
     )
-    means = joined((f"{mean:.4f} {how}" for how, mean in result.elsewhere.items()), tr(", "))
-    close = any(
-        (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
-    )
-    told = tr("the same pictures: {means}", means=means)
-    say(joined([told, tr("; too close to be sure")], "") if close else told)
+    say(_said_elsewhere(result))
     say_note(said_of(result.calibration))
+
+
+def _said_elsewhere(result: "FolderGate") -> str:
+    """Return what the same pictures would score after harmless changes, or why that was not tried."""
+    from eval.gate import REACH
+
+    if not result.elsewhere and result.mean is not None:
+        return tr(
+            "as JPEG or a little smaller: not tried, as the threshold is {margin:.2f} points away "
+            "(below {reach:g} it is tried)",
+            margin=abs(result.mean - result.threshold),
+            reach=REACH,
+        )
+    means = joined((f"{mean:.4f} {how}" for how, mean in result.elsewhere.items()), tr(", "))
+    passes = result.verdict == "pass"
+    close = any((mean >= result.threshold) != passes for mean in result.elsewhere.values())
+    told = tr("the same pictures: {means}", means=means)
+    return joined([told, tr("; too close to be sure")], "") if close else told

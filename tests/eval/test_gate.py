@@ -1,6 +1,8 @@
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from eval.gate import gate
 from eval.scorers.protocols import Metric, Stamp
 from eval.validation.corruptions import rendered, resized
 from kit.errors import ScoreError
+from kit.images.decode import open_picture
 from kit.world.tale import sample_tale
 
 
@@ -31,6 +34,9 @@ class Brightness:
 
     def score(self, panels: Sequence[Image.Image]) -> list[float]:
         return [float(np.asarray(panel.convert("L")).mean()) / 25 for panel in panels]
+
+    def seen(self, picture: Image.Image) -> Image.Image:
+        return picture
 
 
 def save(path: Path, score: float, size: tuple[int, int] = (16, 16)) -> None:
@@ -201,21 +207,79 @@ def test_a_file_in_a_format_that_runs_programs_is_named_and_not_opened(tmp_path:
     assert found.faults[0].startswith("2.png: is an EPS picture, which is not opened here")
 
 
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is decoded, by name, while a test runs."""
+    names: list[str] = []
+
+    def opened(path: Path) -> Image.Image:
+        names.append(path.name)
+        return open_picture(path)
+
+    monkeypatch.setattr("eval.gate.open_picture", opened)
+    return names
+
+
+LARGE = (256, 256)
+
+
+@pytest.mark.parametrize(("score", "tried"), [(6.7, False), (5.3, False), (6.3, True), (5.8, True)])
+def test_harmless_changes_are_tried_where_they_might_change_the_verdict(
+    tmp_path: Path, decoded: list[str], score: float, tried: bool
+) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", score, LARGE)
+    found = gate(tmp_path, Brightness())
+    assert bool(found.elsewhere) == tried
+    assert decoded == ["0.png", "1.png", "2.png"], "each once"
+
+
+def test_small_pictures_are_tried_however_far_the_threshold_is(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 9, LARGE)
+    assert not gate(tmp_path, Brightness()).elsewhere
+    save(tmp_path / "2.png", 9, (512, 255))
+    assert len(gate(tmp_path, Brightness()).elsewhere) == 2
+
+
+def test_pictures_that_are_too_many_to_keep_are_decoded_again_for_the_same_answer(
+    tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        save(tmp_path / f"{number}.png", 5.7 + number / 5, LARGE)
+    kept = gate(tmp_path, Sharpness())
+    decoded.clear()
+    monkeypatch.setattr("eval.gate.PIXELS", 3 * 256 * 256)
+    assert gate(tmp_path, Sharpness()) == kept
+    assert sorted(decoded) == sorted([f"{number}.png" for number in range(4)] * 2)
+
+
 def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
+    lock = Lock()
 
-    class Counting(Brightness):
-        def score(self, panels: Sequence[Image.Image]) -> list[float]:
-            held.append(len(panels))
-            return super().score(panels)
+    class Slow(Brightness):
+        now = 0
 
-    for number in range(5):
+        def seen(self, picture: Image.Image) -> Image.Image:
+            with lock:
+                self.now += picture.width * picture.height
+                held.append(self.now)
+            time.sleep(0.02)
+            with lock:
+                self.now -= picture.width * picture.height
+            return picture
+
+    for number in range(6):
         save(tmp_path / f"{number}.png", number + 2, (16, 16))
+    save(tmp_path / "large.png", 7, (64, 64))
     (tmp_path / "a.txt").write_text("no picture")
-    monkeypatch.setattr("eval.gate.BATCH_PIXELS", 2 * 16 * 16)
-    found = gate(tmp_path, Counting())
-    assert max(held) == 2
-    assert [file.score for file in found.files[:5]] == [pytest.approx(number + 2) for number in range(5)]
+    monkeypatch.setattr("eval.gate.PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr("eval.scorers.batches._threads", lambda: 8)
+    found = gate(tmp_path, Slow())
+    small = [pixels for pixels in held if pixels <= 8 * 16 * 16]
+    assert max(small) <= 2 * 16 * 16
+    assert max(held) == 64 * 64, "alone"
+    assert [file.score for file in found.files[:6]] == [pytest.approx(number + 2) for number in range(6)]
 
 
 def test_a_picture_below_the_calibrated_floor_is_named_and_still_counts(tmp_path: Path) -> None:
