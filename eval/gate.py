@@ -225,7 +225,7 @@ class _Pictures:
             except PictureError as error:
                 told = tr("{error}; take it out, the contest's script may stop here", error=error)
                 return _File(path.name, told)
-            picture = saved.convert("RGB")
+            picture = saved if saved.mode == "RGB" else saved.convert("RGB")
             if self.kept is not None:
                 self.kept[path] = picture
             look = None if is_flat(picture) else look_at(picture)

@@ -50,7 +50,8 @@ class Preparation:
             picture = _middle(picture, _SEEN * short)
         width, height = picture.size
         size = (int(self._side * width / short), int(self._side * height / short))
-        small = picture.convert("RGB").resize(size, self._resample)
+        rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+        small = rgb.resize(size, self._resample)
         left, top = (size[0] - self._crop[1]) // 2, (size[1] - self._crop[0]) // 2
         return small.crop((left, top, left + self._crop[1], top + self._crop[0]))
 

@@ -32,7 +32,8 @@ class PanelFile:
 def read_picture(source: Path | bytes) -> Image.Image:
     """Return a panel, whole and as RGB, from its file or what it holds; raises ScoreError if it is none."""
     try:
-        return open_picture(source, PANEL_FORMATS).convert("RGB")
+        picture = open_picture(source, PANEL_FORMATS)
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     except PictureError as error:
         raise ScoreError(tr("must be a picture that can be decoded, but {error}", error=error)) from error
 
