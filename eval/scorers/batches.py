@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import islice
 from typing import TypeVar
 
@@ -14,13 +15,18 @@ Made = TypeVar("Made")
 def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int) -> Iterator[list[Made]]:
     """Yield the work's results in order, `size` at a time; the next batch is worked at meanwhile, in threads.
 
-    The work should be such that lets other threads run, as Pillow's is.
+    The work should be such that lets other threads run, as Pillow's is. It tells the reader things in the
+    language in which the caller does.
     """
     waiting = iter(items)
     with ThreadPoolExecutor(_threads()) as pool:
-        coming = [pool.submit(work, item) for item in islice(waiting, size)]
+
+        def begun() -> list[Future[Made]]:
+            return [pool.submit(copy_context().run, work, item) for item in islice(waiting, size)]
+
+        coming = begun()
         while coming:
-            now, coming = coming, [pool.submit(work, item) for item in islice(waiting, size)]
+            now, coming = coming, begun()
             yield [one.result() for one in now]
 
 

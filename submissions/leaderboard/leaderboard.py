@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from eval.metrics.registry import METRICS, Needs
+from eval.scorers.batches import batches_ahead
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
@@ -16,7 +19,7 @@ from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault, shortened
-from submissions.leaderboard.intake import beyond, check, contest_of, names_of
+from submissions.leaderboard.intake import CheckedBundle, beyond, check, contest_of, names_of
 from submissions.leaderboard.likeness import DuplicatePanels, duplicate_panels, shared_loras
 from submissions.leaderboard.ranking import Measurer, RankedEntry, Row, rank_entries, weights_of
 from submissions.leaderboard.scored_entry import (
@@ -33,6 +36,8 @@ COPY_ABOVE = 0.95
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
 """Characters of one reason."""
+CHECKED_AHEAD = 2
+"""Bundles checked while so many others are looked at; each may hold half a gigabyte."""
 THUMB_SIDE = 512
 """Longest side of a thumbnail in pixels, where few entries leave room: it can be opened large."""
 STRANGE = (ValueError, LookupError, ArithmeticError, MemoryError, RecursionError)
@@ -106,8 +111,10 @@ def leaderboard(
     intake = _Intake(rules, load, len(bundles))
     if progress is not None:
         progress.begin(2 * len(bundles), 0)
-    for path in sorted(bundles, key=names.__getitem__):
-        intake.look(path, names[path], progress)
+    ordered = sorted(bundles, key=names.__getitem__)
+    checks = batches_ahead(partial(check, rules=rules), ordered, CHECKED_AHEAD)
+    for path, checked in zip(ordered, chain.from_iterable(checks), strict=True):
+        intake.look(names[path], checked, progress)
     contest = rules or contest_of(intake.sound)
     weights = weights_of(contest) if contest else {}
     language, tools = intake.language, intake.tools
@@ -155,9 +162,9 @@ class _Intake:
         chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
         return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
 
-    def look(self, path: Path, file: str, progress: Progress | None) -> None:
+    def look(self, file: str, checked: CheckedBundle, progress: Progress | None) -> None:
         """Keep a bundle's entry, or why it has none or is not ranked."""
-        bundle, faults = check(path, self._rules)
+        bundle, faults = checked
         if progress is not None:
             progress.advance(1)
         if bundle and bundle.manifest:

@@ -9,6 +9,7 @@ from transformers import CLIPImageProcessor
 from eval.scorers.batches import batches_ahead
 from eval.scorers.preprocess import Preparation
 from kit.errors import WeightsError
+from kit.messages import speaking, tr
 
 SIDE = 32
 
@@ -45,6 +46,14 @@ def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
     assert list(batches_ahead(str, [], 3)) == []
     with pytest.raises(ZeroDivisionError):
         list(batches_ahead(lambda n: 1 // n, [1, 0], 1))
+
+
+def test_threads_tell_things_in_the_language_of_who_asked() -> None:
+    with speaking("zh"):
+        assert (
+            list(batches_ahead(lambda _: tr("has one colour all over"), [0, 1], 1))
+            == [["整格只有一种颜色"]] * 2
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
