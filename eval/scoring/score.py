@@ -52,7 +52,8 @@ from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
 from kit.messages import tr
 from kit.progress import Progress
-from kit.workers.crew import Heard, heard_as_warning
+from kit.workers.crew import Heard
+from kit.workers.endings import heard_as_warning
 
 Rows = NDArray[np.float32]
 

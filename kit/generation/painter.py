@@ -283,7 +283,7 @@ class Painter(Protocol):
 
     def draw(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
-    ) -> list[DrawResult]:
+    ) -> Sequence[DrawResult]:
         """Return one RGB picture a request, drawn in one batch, or why there is none.
 
         Args:

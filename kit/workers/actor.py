@@ -36,6 +36,11 @@ class Actor:
             return Refused(error)
         return None
 
+    def answer_apart(self, name: str, *arguments: object) -> tuple[Refused | None, object]:
+        """Return what is refused, and else the answer, each to be fetched by itself."""
+        answer = self.answer(name, *arguments)
+        return (answer, None) if isinstance(answer, Refused) else (None, answer)
+
     def answer(self, name: str, *arguments: object) -> object:
         """Return what a method of the object returns, or what a property is."""
         try:

@@ -1,16 +1,17 @@
 """Workers that are asked by who is free: what one does when it ends goes to another."""
 
 import threading
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from kit.errors import RunError, StorykitError, WeightsError
 from kit.messages import Message, joined, mark, reader_language, tr
+from kit.workers import ray_session
 from kit.workers.actor import Actor, Refused
 from kit.workers.endings import told_of_end
-from kit.workers.ray_session import FETCH_S, WorkerPlace, ray_cluster, ray_here, start_actor
+from kit.workers.ray_session import FETCH_S, Worker, WorkerGone, WorkerPlace, fetched, start_actor
 
 Facts = TypeVar("Facts")
 Heard = Callable[[Message], None]
@@ -26,23 +27,6 @@ _NO_ANSWER = mark("{worker} is left out: its process does not begin; do others u
 
 _OF_ONE = RunError, WeightsError
 """What a worker may refuse for its own sake: its memory, its files; all refuse the rest alike."""
-
-
-def heard_as_warning(told: Message) -> None:
-    """Warn of what is told, as notebooks and scripts show it."""
-    warnings.warn(told, stacklevel=2)
-
-
-class Worker(NamedTuple):
-    """An actor, and where it is."""
-
-    place: WorkerPlace
-    actor: Any
-    """Ray's handle."""
-
-
-class WorkerGone(Exception):
-    """A worker ended while it was asked."""
 
 
 class Crew:
@@ -89,45 +73,64 @@ class Crew:
             return list(self._living)
 
     def ask(self, name: str, *arguments: object, near: Worker | None = None) -> tuple[Worker, Any]:
-        """Return who answered, and what; whoever is free is asked, another where one ends or is not able to.
+        """Return who answered, and what; as `ask_ahead`, and fetched."""
+        worker, fetch = self.ask_ahead(name, *arguments, near=near)
+        return worker, fetch()
 
-        Who is not able to, as with too little memory, is left out as soon as another one is.
+    def ask_ahead(
+        self, name: str, *arguments: object, near: Worker | None = None
+    ) -> tuple[Worker, Callable[[], Any]]:
+        """Return who answered, and what fetches the answer; who answered may be asked anew before that.
+
+        Whoever is free is asked, another where one ends or is not able to. Who is not able to, as with too
+        little memory, is left out as soon as another one is.
 
         Args:
             name: of the method.
             arguments: of the method.
             near: whom to prefer.
 
-        Raises:
-            StorykitError: what the object there refuses; where it may be the worker's own fault, if all do.
-            RunError: all have ended.
+        Raises StorykitError: what the object there refuses, if all do where it may be the worker's own fault;
+        or RunError: all have ended.
         """
         refused: dict[Worker, StorykitError] = {}
         while worker := self._taken(near, refused):
             try:
-                answer = self._told(worker, name, *arguments)
+                with self._waiting():
+                    parted = worker.actor.answer_apart.options(num_returns=2)
+                    refusing, answer = parted.remote(name, *arguments)
+                    found = self._answered(worker, refusing)
             except WorkerGone:
                 continue
             finally:
                 self._give_back(worker)
-            if not isinstance(answer, Refused):
+            if found is None:
                 self._leave_out_refusing(refused)
-                return worker, answer
-            if not isinstance(answer.error, _OF_ONE):
-                raise answer.error
-            refused[worker] = answer.error
+                return worker, partial(self._fetched, answer, name, *arguments)
+            if not isinstance(found.error, _OF_ONE):
+                raise found.error
+            refused[worker] = found.error
         raise next(iter(refused.values()))
+
+    def _fetched(self, answer: Any, name: str, *arguments: object) -> Any:
+        """Return an answer; what was lost with the machine that it lay on is asked for anew."""
+        import ray
+
+        with self._waiting():
+            try:
+                return fetched(answer)
+            except RunError as error:
+                if not isinstance(error.__cause__, ray.exceptions.ObjectLostError):
+                    raise
+        return self.ask(name, *arguments)[1]
 
     def tell(self, worker: Worker, name: str, *arguments: object) -> Any:
         """Return what one worker answers; raises what it refuses, and WorkerGone when it has ended."""
-        answer = self._told(worker, name, *arguments)
+        with self._waiting():
+            answer = self._answered(worker, worker.actor.answer.remote(name, *arguments))
         if isinstance(answer, Refused):
             raise answer.error
         return answer
-
-    def _told(self, worker: Worker, name: str, *arguments: object) -> Any:
-        with self._waiting():
-            return self._answered(worker, worker.actor.answer.remote(name, *arguments))
 
     def each(self, asked: Callable[[Worker], Any], but: Collection[Worker] = ()) -> dict[Worker, Any]:
         """Return what all answer who do not end meanwhile; they are asked at the same time.
@@ -219,11 +222,9 @@ class Crew:
             self._changed.wait_for(lambda: self._asked == 0, _LEAVE_S)
 
     def _taken(self, near: Worker | None, but: Collection[Worker]) -> Worker | None:
-        """Return a worker that is free, and is not until it is given back; None where there are only others.
+        """Return a worker that is free, and is not until it is given back, if possible the one that is near.
 
-        Args:
-            near: whom to prefer.
-            but: whom not to take.
+        None where there are only those that are not to be taken.
         """
         with self._changed:
             while True:
@@ -294,6 +295,6 @@ def crew_on(devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[Crew
         cluster: its address; empty: this machine.
         heard: is told which worker is left out or has ended.
     """
-    session = ray_cluster(cluster) if cluster else ray_here(devices)
+    session = ray_session.ray_cluster(cluster) if cluster else ray_session.ray_here(devices)
     with session as places, closing(Crew(places, heard)) as crew:
         yield crew

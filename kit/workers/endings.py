@@ -1,4 +1,6 @@
-"""What is said of a worker that ended."""
+"""What is said of a worker that ended, and how scripts hear it."""
+
+import warnings
 
 from kit.messages import Message, mark, tr, trn
 
@@ -9,6 +11,11 @@ _SIGNS = {
     "AttributeError": mark("storykit is not installed there, or another version of it"),
 }
 """Why a worker ended, by what Ray says of it."""
+
+
+def heard_as_warning(told: Message) -> None:
+    """Warn of what is told, as notebooks and scripts show it."""
+    warnings.warn(told, stacklevel=2)
 
 
 def told_of_end(worker: str, others: int, said: str) -> Message:

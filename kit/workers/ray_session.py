@@ -60,6 +60,18 @@ class WorkerPlace(NamedTuple):
     """Ray's id of the machine; empty: this one."""
 
 
+class Worker(NamedTuple):
+    """An actor, and where it is."""
+
+    place: WorkerPlace
+    actor: Any
+    """Ray's handle."""
+
+
+class WorkerGone(Exception):
+    """A worker ended while it was asked, or what it had answered was lost with it."""
+
+
 @contextmanager
 def ray_here(devices: Sequence[str]) -> Iterator[list[WorkerPlace]]:
     """Begin Ray on this machine alone, and yield a place for each device; it ends with the block.

@@ -163,7 +163,7 @@ def watch_command(folder: Path, before: Callable[[], None]) -> None:
     """
     from kit.generation import batching, generate
     from kit.generation.devices import multi_gpu, ray_painter
-    from kit.workers import crew
+    from kit.workers import crew, ray_session
 
     times = Times(folder, COMMAND)
     ray_painter.PainterWorker = functools.partial(WatchedWorker, folder, before)  # type: ignore[misc,assignment]
@@ -177,18 +177,21 @@ def watch_command(folder: Path, before: Callable[[], None]) -> None:
         return painter
 
     multi_gpu.load_painter = loaded
-    crew.ray_here = _entering_watched(times, crew.ray_here, "Ray begins")  # type: ignore[attr-defined]
+    ray_session.ray_here = _entering_watched(times, ray_session.ray_here, "Ray begins")
     times.watch(crew.Crew, "_wait_for_all", "workers begin")
     times.watch(ray_painter, "_begun", "bases opened")
     times.watch(batching, "_ask_all", "all asked")
-    times.watch(crew.Crew, "ask", "batch asked", _asked_batch)
+    times.watch(crew.Crew, "ask_ahead", "batch asked", _asked_batch)
+    times.watch(
+        crew.Crew, "_fetched", "batch fetched", lambda crew, answer, *asked: _asked_batch(crew, *asked)
+    )
     times.watch(generate, "_write", "writing", lambda run, missing, result: _written_batch(result.batch))
     times.watch(generate, "png_bytes", "encoding")
     times.watch(generate, "keep_thumbnail", "thumbnails")
 
 
 def _asked_batch(crew: object, name: str, *arguments: Any) -> tuple[str, int]:
-    return _batch(arguments[2]) if arguments[1:2] == ("draw",) else ("", 0)
+    return _batch(arguments[1]) if name == "drawn" else ("", 0)
 
 
 def _written_batch(batch: Sequence[Sequence[Any]]) -> tuple[str, int]:

@@ -190,7 +190,7 @@ def _seconds(phases: Phases) -> float:
 
 STEADY = (
     "batches", "panels", "s a panel, drawing alone", "denoising", "decoding", "panels a second, all in all",
-    "ms between two batches", "highest", "ms from the end of a batch to the command",
+    "ms between two batches", "highest", "ms until the command hears of it",
 )  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def _steady_rows(run: RunTimes) -> Iterator[list[object]]:
 
 
 WRITING = (
-    "s a panel, PNG", "s a panel, small picture", "s a panel, all of writing", "share of the time at it",
+    "s a panel, fetching", "PNG", "small picture", "all of writing", "share of the time at it",
     "longest from a batch's end to its files, s",
 )  # fmt: skip
 
@@ -230,6 +230,7 @@ def _writing_row(run: RunTimes) -> list[object]:
     first, last = min(one.end for one in drawn.values()), max(one.end for one in written)
     return [
         run.devices,
+        f"{_seconds([one for one in of(run.command, 'batch fetched') if one.batch]) / panels:.3f}",
         f"{_seconds(of(run.command, 'encoding')) / panels:.3f}",
         f"{_seconds(of(run.command, 'thumbnails')) / panels:.3f}",
         f"{_seconds(written) / panels:.3f}",

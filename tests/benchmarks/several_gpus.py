@@ -1,15 +1,16 @@
-"""Says where the time of `storykit generate` goes on one GPU and on several, and whether the bytes are the same.
+"""Says where the time of `storykit generate` goes on one GPU and on several, and whether bytes are the same.
 
     python -m tests.benchmarks.published runs/kolors-random
     python -m tests.benchmarks.several_gpus runs/kolors-random --out runs/several-gpus --side-by-side
     python -m tests.benchmarks.several_gpus runs/kolors-random --out runs/several-gpus --print
 
-Each run is the whole command from a cold start: a process of its own, an empty folder, nothing compiled before;
-only the checksums of the base were noted. `--side-by-side` has runs go at the same time where there are GPUs
-enough for them, such as one and two of four. `--print` tells what is there, of runs that are not done, too.
+Each run is the whole command from a cold start: a process of its own, an empty folder, nothing compiled
+before; only the checksums of the base were noted. `--side-by-side` has runs go at the same time where there
+are GPUs enough for them, such as one and two of four. `--print` tells what is there, of runs that are not
+done, too.
 
-On a CPU each worker takes it anew, with one thread. `--sleep 1.57` sleeps so many seconds for each panel in place
-of drawing, so that all that is not drawing can be seen without a GPU; the base is then best `mini`.
+On a CPU each worker takes it anew, with one thread. `--sleep 1.57` sleeps so many seconds for each panel in
+place of drawing, so that all that is not drawing can be seen without a GPU; the base is then best `mini`.
 """
 
 import argparse

@@ -9,7 +9,8 @@ from kit.generation.painter import Painter
 from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import pipeline_folder
-from kit.workers.crew import Heard, heard_as_warning
+from kit.workers.crew import Heard
+from kit.workers.endings import heard_as_warning
 
 
 @contextmanager

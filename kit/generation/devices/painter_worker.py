@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.devices.processor import cpu_arithmetic
+from kit.generation.painter import DrawFailure
 from kit.messages import Message, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.workers.ray_session import fetched
 from kit.workers.surroundings import Surroundings, strangeness, surroundings
 
-if TYPE_CHECKING:
-    pass
-
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(height, width, 3) of a picture, RGB."""
 OF_PIPELINES = ("diffusers", "compel")
 """Packages that draw with other bases than Kolors."""
 _SHOWN = 12
@@ -90,6 +93,11 @@ class PainterWorker:
             self._painter.set_lora(lora, worn.strength)
             self._worn = worn.key
         return self.asked(name, *arguments)
+
+    def drawn(self, worn: LentLora, *arguments: object) -> list[Pixels | DrawFailure]:
+        """Return what `draw` answers, as numbers: these are sent as they lie in memory, pictures are not."""
+        pictures: Any = self.asked_wearing(worn, "draw", *arguments)
+        return [one if isinstance(one, DrawFailure) else np.array(one) for one in pictures]
 
 
 def surroundings_of(identity: Mapping[str, object], hardware: str) -> Surroundings:

@@ -1,25 +1,29 @@
 """Painters on several GPUs: each question goes to a worker that is free, texts are read by one of them."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, cast, overload
 from weakref import WeakValueDictionary
 
+from PIL import Image
+
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.painter_worker import (
     BARE,
     Lent,
     LentLora,
     PainterWorker,
+    Pixels,
     WorkerFacts,
     differences,
 )
-from kit.generation.painter import Painter
+from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.models.bases.base_parts import BaseChoice
-from kit.workers.crew import Crew, Heard, Worker, WorkerGone, crew_on
-from kit.workers.ray_session import lent
+from kit.workers.crew import Crew, Heard, crew_on
+from kit.workers.ray_session import Worker, WorkerGone, lent
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -28,7 +32,7 @@ SENT_TOGETHER = 16
 """Texts that are sent to the others at once; what Kolors reads of one takes 2 MB."""
 LONGEST_NAME = 100
 """Letters of the GPUs' names, as a bundle takes them."""
-_WEARING = ("plan_batches", "draw", "redraw", "mask_of")
+_WEARING = ("plan_batches", "redraw", "mask_of")
 """What is done with the LoRA that was set."""
 
 
@@ -123,6 +127,32 @@ class _Studio:
         self.crew.each(lambda worker: worker.actor.answer.remote("asked", name, *arguments), but)
 
 
+class _Drawn(Sequence[DrawResult]):
+    """The pictures of a batch, which stay where they were drawn until one is looked at."""
+
+    def __init__(self, count: int, fetch: Callable[[], Sequence[Pixels | DrawFailure]]) -> None:
+        """Say how many there are, and what fetches them."""
+        self._count, self._fetch = count, fetch
+
+    @cached_property
+    def _all(self) -> list[DrawResult]:
+        return [one if isinstance(one, DrawFailure) else Image.fromarray(one) for one in self._fetch()]
+
+    @overload
+    def __getitem__(self, number: int) -> DrawResult: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[DrawResult]: ...
+
+    def __getitem__(self, number: int | slice) -> "DrawResult | list[DrawResult]":
+        """Return one, or some."""
+        return self._all[number]
+
+    def __len__(self) -> int:
+        """Return how many there are, failures too."""
+        return self._count
+
+
 class RayPainter:
     """Whatever `Painter` names, asked of a worker; what that refuses is raised here."""
 
@@ -147,6 +177,14 @@ class RayPainter:
     def unload(self) -> None:
         """Free what drawing takes of all devices."""
         self._studio.unload()
+
+    def draw(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
+    ) -> Sequence[DrawResult]:
+        """Return the pictures of a batch, fetched when one is looked at: the next is drawn meanwhile."""
+        asked = ("drawn", self._worn, requests, settings, plan)
+        self._near, fetch = self._studio.crew.ask_ahead(*asked, near=self._near)
+        return _Drawn(len(requests), fetch)
 
     def __getattr__(self, name: str) -> Any:
         """Return what a property is there, asked once, or a method that asks each time it is called."""
