@@ -134,8 +134,7 @@ def _batch_plan(run: Run, painters: Sequence[Painter], requests: Sequence[PanelR
         recorded = _read_batching(run)
         if recorded is not None and recorded.asked == asked:
             return recorded.settled
-    share = requests[: -(-len(requests) // len(painters))]
-    plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(share, how))
+    plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(requests, how))
     run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
     return plan
 

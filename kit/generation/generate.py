@@ -212,7 +212,7 @@ def _generate(
 
 def _written(run: Run, missing: Set[str], drawn: Iterable[BatchResult]) -> Iterator[_Written]:
     """Yield what is on disk of each batch; it is written while the next one is drawn."""
-    with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(_ENCODERS) as encoders:
+    with ThreadPoolExecutor(_ENCODERS) as encoders, ThreadPoolExecutor(1) as writer:
         writing: Future[_Written] | None = None
         for result in drawn:
             before, writing = writing, writer.submit(_write, run, missing, result, encoders)
