@@ -185,7 +185,7 @@ def watch_command(folder: Path, before: Callable[[], None]) -> None:
     times.watch(
         crew.Crew, "_fetched", "batch fetched", lambda crew, answer, *asked: _asked_batch(crew, *asked)
     )
-    times.watch(generate, "_write", "writing", lambda run, missing, result: _written_batch(result.batch))
+    times.watch(generate, "_write", "writing", lambda run, missing, result, *_: _written_batch(result.batch))
     times.watch(generate, "png_bytes", "encoding")
     times.watch(generate, "keep_thumbnail", "thumbnails")
 
