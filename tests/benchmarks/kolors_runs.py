@@ -1,7 +1,6 @@
-"""Times whole `storykit generate` commands on full-size Kolors, over one GPU and several, and kills them.
+"""Kills `storykit generate` on full-size Kolors, runs it again, and compares with a run that was left alone.
 
-python -m tests.benchmarks.kolors_runs devices runs/kolors-random --out runs/kolors-runs
-python -m tests.benchmarks.kolors_runs killed runs/kolors-random --out runs/kolors-runs
+    python -m tests.benchmarks.kolors_runs runs/kolors-random --out runs/kolors-runs
 """
 
 import argparse
@@ -21,7 +20,7 @@ from kit.files.encodings import sha256_of
 from tests.benchmarks.machine import commit, today, versions
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPILING = "import kit.drawing; kit.drawing.COMPILING_S = -1.0; "
+COMPILING = "import kit.generation.denoiser; kit.generation.denoiser.COMPILING_S = -1.0; "
 """Makes compiling pay for any number of pictures."""
 Json = dict[str, Any]
 
@@ -29,7 +28,7 @@ Json = dict[str, Any]
 def experiment(folder: Path, base: Path, seeds: int, steps: int, size: int) -> Path:
     """Write an experiment of one story, and return its file."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "examples" / "demo-zh.toml", folder / "story.toml")
+    shutil.copy(ROOT / "kit" / "examples" / "demo-zh.toml", folder / "story.toml")
     path = folder / "experiment.toml"
     path.write_text(
         f'stories = ["story.toml"]\nbase = "{base.absolute()}"\nseeds = {list(range(seeds))}\n'
@@ -40,11 +39,9 @@ def experiment(folder: Path, base: Path, seeds: int, steps: int, size: int) -> P
 
 def command(file: Path, out: Path, devices: str, before: str = "") -> "subprocess.Popen[bytes]":
     """Start `storykit generate`."""
-    arguments = ["generate", str(file), "--out", str(out), "--devices", devices]
-    code = f"{before}import storykit; storykit.main({arguments!r})"
-    main = out.with_suffix(".py")  # processes that are started from it read it again
-    main.write_text(f"if __name__ == '__main__':\n    {code}\n")
-    return subprocess.Popen([sys.executable, str(main)], env={**os.environ, "PYTHONPATH": _path()})
+    arguments = ["storykit", "generate", str(file), "--out", str(out), "--devices", devices]
+    code = f"{before}import sys; sys.argv = {arguments!r}; from storykit.cli.main import main; main()"
+    return subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": _path()})
 
 
 def _path() -> str:
@@ -54,24 +51,6 @@ def _path() -> str:
 def pictures(out: Path) -> dict[str, str]:
     """Return the sha256 of every panel of a run."""
     return {str(path.relative_to(out)): sha256_of(path) for path in sorted(out.rglob("panels/**/*.png"))}
-
-
-def devices(base: Path, out: Path, seeds: int, steps: int, size: int) -> Json:
-    """Time the same experiment on the first GPU, the first two and so on, from the cold start."""
-    file, result, first = experiment(out, base, seeds, steps, size), Json(), dict[str, str]()
-    for count in [n for n in (1, 2, 4, 8) if n <= max(1, torch.cuda.device_count())]:
-        names = ",".join(f"cuda:{n}" for n in range(count)) if torch.cuda.is_available() else "cpu"
-        run = out / f"on-{count}"
-        started = time.monotonic()
-        code = command(file, run, names).wait()
-        seconds = round(time.monotonic() - started, 1)
-        drawn = pictures(run)
-        first = first or drawn
-        result[str(count)] = {
-            "code": code, "seconds": seconds, "panels": len(drawn),
-            "same_files": sum(first.get(name) == sha for name, sha in drawn.items()),
-        }  # fmt: skip
-    return result
 
 
 def killed(base: Path, out: Path, seeds: int, steps: int, size: int) -> Json:
@@ -101,23 +80,21 @@ def killed(base: Path, out: Path, seeds: int, steps: int, size: int) -> Json:
 
 
 def main() -> None:
-    """Run one part and write what it gave."""
+    """Run it and write what it gave."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["devices", "killed"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/kolors-runs"))
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--size", type=int, default=1024)
     given = parser.parse_args()
-    part = {"devices": devices, "killed": killed}[given.part]
-    result = part(given.folder, given.out / given.part, given.seeds, given.steps, given.size)
+    result = killed(given.folder, given.out / "killed", given.seeds, given.steps, given.size)
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     result["about"] = {"machine": machine, "commit": commit(), "versions": versions(), "date": today()}
-    (given.out / f"{given.part}.json").write_text(json.dumps(result, indent=1))
-    print(given.part, json.dumps(result), flush=True)
+    (given.out / "killed.json").write_text(json.dumps(result, indent=1))
+    print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":
