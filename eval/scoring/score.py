@@ -134,7 +134,7 @@ def scorers_on(
     if devices == "auto" and not cluster:  # without importing the networks that draw
         yield load()
         return
-    from kit.models.base import pick_devices
+    from kit.workers.devices import pick_devices
 
     picked = [] if cluster else pick_devices(devices)
     if len(picked) == 1:

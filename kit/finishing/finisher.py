@@ -131,7 +131,7 @@ def open_finisher(name: str | Path, device: str = "auto") -> Finisher:
         WeightsError: the file cannot be read, is no such network, or the device is not here.
         RunError: the file cannot be opened.
     """
-    from kit.models.base import pick_device
+    from kit.workers.devices import pick_device
 
     path = FINISHER if str(name) == EMBEDDED else Path(name)
     where = pick_device(device)

@@ -49,12 +49,12 @@ from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.lora.pipelines.embeddings import Embedding
 from kit.messages import mark, tr
-from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.controlnet_files import control_refused
 from kit.models.bases.pipeline_class import Family
 from kit.models.bases.pipeline_files import PipelineFiles, open_pipeline
 from kit.models.token_counts import CLIP_TOKENS
+from kit.workers.devices import pick_device
 
 NEEDED_GIB: Mapping[Family, tuple[float, float]] = {
     "sdxl": (5.0, 0.2),

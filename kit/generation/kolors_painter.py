@@ -49,13 +49,13 @@ from kit.generation.sampling.picture_latents import decoded, encoded, for_drawin
 from kit.generation.sampling.tiled import LATENTS, tiled
 from kit.lora.lora import LoadedLora
 from kit.messages import joined, tr
-from kit.models.base import pick_device
 from kit.models.kolors.scheduler import SCHEDULER
 from kit.models.kolors.unet import linear_shapes
 from kit.models.kolors.vae import pixels_of
 from kit.models.networks import Base, offloaded
 from kit.models.prompt_states import PromptStates
 from kit.models.sizes import PREFIX_TOKENS, TOKENS
+from kit.workers.devices import pick_device
 
 SAMPLERS: tuple[SamplerName, ...] = ("ddim", "dpm++2m")
 """Those that we solve Kolors' equation with."""

@@ -1,14 +1,12 @@
-"""A base found by its name, and the devices of this machine."""
+"""A base found by its name."""
 
 import os
 from pathlib import Path
 
-import torch
-
 from kit.embedded import EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
-from kit.messages import joined, mark, tr
+from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import INDEX, json_in, pipeline_class, pipeline_folder
 from kit.models.layouts.model_folder import model_folder
@@ -66,41 +64,3 @@ def load_base(name: BaseChoice | Path) -> Base:
 def is_fetched(name: BaseChoice | Path) -> bool:
     """Return False for Kolors asked for by its name where nothing of it was ever fetched."""
     return name != "kolors" or any((kolors_folder() / part).exists() for part in PARTS)
-
-
-def pick_device(device: str) -> str:
-    """Return "cpu" or "cuda" for "auto", else the device itself if this machine has it."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    here = ["cpu", "cuda", *_gpus()] if torch.cuda.is_available() else ["cpu"]
-    if device not in here:
-        raise WeightsError(
-            tr(
-                "device {device!r}: this machine has {devices}; or use auto",
-                device=device,
-                devices=joined(here, tr(", ")),
-            )
-        )
-    return device
-
-
-def hardware_of(device: str) -> str:
-    """Return "cpu" or the name of the GPU."""
-    return "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
-
-
-def pick_devices(devices: str) -> list[str]:
-    """Return "all" GPUs of this machine, or its CPU where there are none, else the devices in a list.
-
-    Raises WeightsError for a device that is not here or is named twice.
-    """
-    if devices == "all":
-        return _gpus() or ["cpu"]
-    picked = [pick_device(device.strip()) for device in devices.split(",")]
-    if len(set(picked)) < len(picked):
-        raise WeightsError(tr("devices {devices!r}: each must be named once", devices=devices))
-    return picked
-
-
-def _gpus() -> list[str]:
-    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]

@@ -37,7 +37,7 @@ from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.lora.pipelines.embeddings import save_embedding
 from kit.messages import tr
-from kit.models.base import load_base, pick_device
+from kit.models.base import load_base
 from kit.models.bases.pipeline_class import pipeline_class, pipeline_folder
 from kit.models.networks import Base, offloaded
 from kit.progress import Progress
@@ -57,6 +57,7 @@ from kit.training.lora_layers import train_lora
 from kit.training.previews import saved_steps
 from kit.training.prior import draw_class_pictures, own_class_pictures, refuse_known_word
 from kit.training.word import check_word, spoken_examples, train_word
+from kit.workers.devices import pick_device
 
 Notes: TypeAlias = Mapping[str, str]
 

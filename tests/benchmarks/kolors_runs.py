@@ -1,6 +1,6 @@
 """Kills `storykit generate` on full-size Kolors, runs it again, and compares with a run that was left alone.
 
-    python -m tests.benchmarks.kolors_runs runs/kolors-random --out runs/kolors-runs
+python -m tests.benchmarks.kolors_runs runs/kolors-random --out runs/kolors-runs
 """
 
 import argparse

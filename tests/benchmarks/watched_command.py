@@ -36,11 +36,11 @@ def before_drawing(drawing: Drawing) -> None:
 
 def draw(folder: Path, devices: Sequence[str], drawing: Drawing) -> None:
     """Be the command, in a process of its own: what a user types, with its times noted."""
-    from kit.models import base
+    from kit.workers import devices as machine
     from storykit.cli.main import main as storykit
     from tests.benchmarks.drawing_times import watch_command
 
     watch_command(folder / "times", functools.partial(before_drawing, drawing))
-    base.pick_devices = lambda _: list(devices)  # the CPU, too, several times
+    machine.pick_devices = lambda _: list(devices)  # the CPU, too, several times
     sys.argv = ["storykit", "generate", str(folder / "experiment.toml"), "--out", str(folder / "run")]
     storykit()

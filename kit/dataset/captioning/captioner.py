@@ -105,7 +105,7 @@ def open_captioner(choice: CaptionerChoice, device: str = "auto") -> Captioner:
         WeightsError: weights that cannot be used, or a library that is not installed.
     """
     choice.check()
-    from kit.models.base import pick_device
+    from kit.workers.devices import pick_device
 
     if choice.weights is None:
         from kit.dataset.captioning.scenes.scene_captioner import open_scene_captioner

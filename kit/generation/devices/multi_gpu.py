@@ -25,7 +25,7 @@ def painters_on(
         cluster: the address of a cluster of Ray that draws in place of this machine; empty: none.
         heard: is told which of several has ended.
     """
-    from kit.models.base import pick_devices
+    from kit.workers.devices import pick_devices
 
     picked = [] if cluster else pick_devices(devices)
     if len(picked) == 1:

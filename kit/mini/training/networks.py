@@ -17,13 +17,13 @@ from kit.errors import WeightsError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_of
 from kit.files.safetensors_files import tensor_bytes
-from kit.models.base import pick_device
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.kolors.unet import build_unet
 from kit.models.mini_layout import PARTS, TEXT, VAE
 from kit.models.networks import TOKENIZER, Base
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes
 from kit.models.unet_files import UNET
+from kit.workers.devices import pick_device
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

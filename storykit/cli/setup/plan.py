@@ -72,9 +72,9 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, 
     from kit.doctor.room import free_disk
     from kit.experiment.config import load_experiment
     from kit.experiment.out_folder import check_out_folder
-    from kit.models.base import pick_devices
     from kit.planning.drawing_load import BaseNotHere, drawing_load, factors_of
     from kit.planning.estimate import PlanFacts, device_of, make_plan, panels_at_once
+    from kit.workers.devices import pick_devices
 
     loaded = load_experiment(experiment, judgeable())
     if draft:
@@ -103,8 +103,9 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, 
 def _painter(base: "BaseChoice", device: str) -> "Painter":
     """Return who would draw; where Kolors was never fetched, who stands for it."""
     from kit.generation.devices.multi_gpu import load_painter
-    from kit.models.base import hardware_of, is_fetched
+    from kit.models.base import is_fetched
     from kit.planning.drawing_load import BaseNotHere
+    from kit.workers.devices import hardware_of
 
     if is_fetched(base):
         return load_painter(base, device)

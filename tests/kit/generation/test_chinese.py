@@ -24,12 +24,13 @@ from kit.lora.formats import read_content
 from kit.lora.inspection import bases_of, loaders_of, problems_of
 from kit.lora.lora import find_lora, load_lora
 from kit.lora.merge import MergePart
-from kit.models.base import load_base, pick_device, pick_devices
+from kit.models.base import load_base
 from kit.models.kolors.unet import linear_shapes
 from kit.models.sizes import EMBEDDED_SIZES
 from kit.models.unet_files import UNET
 from kit.training.config import load_training
 from kit.training.folder import claim_folder
+from kit.workers.devices import pick_device, pick_devices
 
 KOLORS = "lora_unet_input_blocks_5_1_transformer_blocks_0_attn1_to_q"
 BASE = '[[candidate]]\nname = "base"\n'

@@ -1,19 +1,10 @@
 import pytest
-import torch
 from fakes import toy_base
 
 from kit.errors import WeightsError
 from kit.generation.devices.multi_gpu import load_painter
-from kit.models.base import load_base, pick_device, pick_devices
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without a GPU answers")
-def test_without_a_gpu_all_devices_are_the_cpu_and_a_gpu_is_refused():
-    assert pick_devices("all") == pick_devices("auto") == ["cpu"]
-    with pytest.raises(WeightsError, match="device 'cuda:1': this machine has cpu; or use auto"):
-        pick_devices("cpu,cuda:1")
-    with pytest.raises(WeightsError, match="device 'gpu': this machine has cpu"):
-        pick_device("gpu")
+from kit.models.base import load_base
+from kit.workers.devices import pick_devices
 
 
 def test_kolors_that_was_never_fetched_is_told_with_the_command_that_fetches_it(tmp_path, monkeypatch):

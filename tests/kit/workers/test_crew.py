@@ -22,6 +22,9 @@ class Picky:
             raise error
         return self.number
 
+    def paint(self):
+        return bytes([self.number]) * 1_000_000
+
 
 @pytest.fixture(scope="module")
 def heard():
@@ -73,6 +76,16 @@ def test_what_is_wrong_with_the_question_is_raised_by_the_first(crew, heard):
     with pytest.raises(InputError, match="no story"):
         crew.ask("work", [2], InputError("rain.toml", ["no story"]), near=crew.living[2])
     assert (len(crew.living), heard) == (4, [])
+
+
+def test_who_has_answered_works_on_before_the_answer_is_fetched(crew):
+    first = crew.living[2]
+    answers = []
+    for _ in range(3):
+        worker, fetch = crew.ask_ahead("paint", near=first)
+        assert worker == first
+        answers.append(fetch)
+    assert [fetch()[-1] for fetch in answers] == [2, 2, 2]
 
 
 def test_who_is_not_able_to_is_left_out_as_soon_as_another_is(crew, heard):

@@ -5,6 +5,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -128,7 +129,13 @@ def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
 def test_the_batch_of_a_machine_that_dies_is_drawn_by_the_other(cluster, painters, alone, heard, tmp_path):
     made, nodes = cluster
     crew = crew_of(painters)
-    dying = crew.living[1]
+    dying = painters[1]._near = crew.living[1]
+    asked = [PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)], replace(SETTINGS, size=256)
+    here = load_painter("base", "cpu")
+    for painter in (painters[1], here):
+        painter.set_lora(None, 1.0)
+        painter.encode_prompts(TOY_PROMPTS)
+    lost = painters[1].draw(*asked)
     process = crew._answered(dying, dying.actor.__ray_call__.remote(lambda _: os.getpid()))
     os.kill(process, signal.SIGSTOP)  # so that it holds a batch when it dies
 
@@ -144,6 +151,7 @@ def test_the_batch_of_a_machine_that_dies_is_drawn_by_the_other(cluster, painter
         run, report = drawn(tmp_path / "run", painters)
         killing.result()
     assert report.drawn == 16
+    assert list(lost) == here.draw(*asked), "what was not fetched in time is drawn anew"
     assert pictures_of(run) == pictures_of(alone)
     assert heard[-1].endswith("cpu has ended: its process was killed; the other one does its work")
     assert len(crew.living) == 1
