@@ -127,7 +127,7 @@ class _Studio:
         self.crew.each(lambda worker: worker.actor.answer.remote("asked", name, *arguments), but)
 
 
-class _Drawn(Sequence[DrawResult]):
+class _UnfetchedPictures(Sequence[DrawResult]):
     """The pictures of a batch, which stay where they were drawn until one is looked at."""
 
     def __init__(self, count: int, fetch: Callable[[], Sequence[Pixels | DrawFailure]]) -> None:
@@ -184,7 +184,7 @@ class RayPainter:
         """Return the pictures of a batch, fetched when one is looked at: the next is drawn meanwhile."""
         asked = ("drawn", self._worn, requests, settings, plan)
         self._near, fetch = self._studio.crew.ask_ahead(*asked, near=self._near)
-        return _Drawn(len(requests), fetch)
+        return _UnfetchedPictures(len(requests), fetch)
 
     def __getattr__(self, name: str) -> Any:
         """Return what a property is there, asked once, or a method that asks each time it is called."""
