@@ -95,7 +95,7 @@ def gate(
         threshold: of their mean.
         calibration: of the scorer; names files below its floor.
     """
-    pictures = _Pictures.of(folder, scorer)
+    pictures = _GatePictures.of(folder, scorer)
     files = pictures.score()
     if calibration is not None and calibration.aesthetic_floor is not None:
         files = tuple(_held_against(file, calibration.aesthetic_floor) for file in files)
@@ -143,7 +143,7 @@ class _File(NamedTuple):
     """To find copies by."""
 
 
-class _Room:
+class _PixelBudget:
     """Lets threads decode so many pixels at a time; one picture alone may be as large as any."""
 
     def __init__(self, pixels: int) -> None:
@@ -163,23 +163,23 @@ class _Room:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Pictures:
+class _GatePictures:
     """The files of a folder, read by threads while those before them are scored."""
 
     areas: Mapping[Path, int]
     """Every file's pixels, by name; 0 where it is no picture."""
     scorer: GateScorer
-    room: _Room
+    budget: _PixelBudget
     kept: dict[Path, Image] | None
     """Pictures once they are decoded, where all of them together are few enough."""
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path, scorer: GateScorer) -> "_Pictures":
+    def of(cls, folder: Path, scorer: GateScorer) -> "_GatePictures":
         """Look how large the pictures are; decodes none."""
         areas = {path: _area(path) for path in _files_of(folder)}
         kept: dict[Path, Image] | None = {} if sum(areas.values()) <= PIXELS else None
-        return cls(areas=areas, scorer=scorer, room=_Room(PIXELS), kept=kept)
+        return cls(areas=areas, scorer=scorer, budget=_PixelBudget(PIXELS), kept=kept)
 
     @property
     def small(self) -> bool:
@@ -219,7 +219,7 @@ class _Pictures:
         }
 
     def _read(self, path: Path) -> _File:
-        with self.room.of(self.areas[path]):
+        with self.budget.of(self.areas[path]):
             try:
                 saved = open_picture(path)
             except PictureError as error:
@@ -234,7 +234,7 @@ class _Pictures:
 
     def _changed(self, path: Path) -> list[Image]:
         """Return what is seen of a picture after each of HARMLESS."""
-        with self.room.of(self.areas[path]):
+        with self.budget.of(self.areas[path]):
             kept = self.kept[path] if self.kept is not None else open_picture(path).convert("RGB")
             return [self.scorer.seen(change(kept)) for change in HARMLESS.values()]
 

@@ -16,7 +16,7 @@ def test_one_device_draws_in_this_process():
 @pytest.mark.parametrize("where", [("all", ""), ("auto", "127.0.0.1:1")])
 def test_several_devices_without_ray_are_one_line_that_says_what_to_install(where, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.setattr("kit.models.base.pick_devices", lambda _: ["cuda:0", "cuda:1"])
+    monkeypatch.setattr("kit.workers.devices.pick_devices", lambda _: ["cuda:0", "cuda:1"])
     with pytest.raises(RunError, match=r"not installed: pip install storykit\[ray\]"):  # noqa: SIM117
         with painters_on(str(toy_base()), *where):
             pass
