@@ -41,10 +41,14 @@ class Preparation:
             )
 
     def seen(self, picture: Image.Image) -> Image.Image:
-        """Return what the network sees of a picture, as RGB: the shorter side resized, the centre cut out.
+        """Return a picture that is prepared to the same bytes: the little that the network sees of one."""
+        return self._centre(picture) if self._crop == (self._side, self._side) else picture
 
-        What is seen is seen whole: once more it stays as it is, so that it stands for the picture.
-        """
+    def cut(self, picture: Image.Image) -> Tensor:
+        """Return (height, width, 3) bytes: the shorter side resized, the centre cut out."""
+        return torch.from_numpy(np.array(self._centre(picture)))
+
+    def _centre(self, picture: Image.Image) -> Image.Image:
         short = min(picture.size)
         if max(picture.size) > _SEEN * short:
             picture = _middle(picture, _SEEN * short)
@@ -54,10 +58,6 @@ class Preparation:
         small = rgb.resize(size, self._resample)
         left, top = (size[0] - self._crop[1]) // 2, (size[1] - self._crop[0]) // 2
         return small.crop((left, top, left + self._crop[1], top + self._crop[0]))
-
-    def cut(self, picture: Image.Image) -> Tensor:
-        """Return (height, width, 3) bytes of what the network sees."""
-        return torch.from_numpy(np.array(self.seen(picture)))
 
     def scaled(self, cuts: Tensor) -> Tensor:
         """Return (pictures, 3, height, width) values as the network reads them, where the bytes are."""
