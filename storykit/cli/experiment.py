@@ -272,21 +272,22 @@ def _draw_file(
 def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
     """Return what is wrong with a LoRA, what packing would refuse and what it leaves behind."""
     from kit.embedded import LORA_PREFIX
+
+    told = dict.fromkeys(one.lora for one in loaded.experiment.candidates if one.lora)
+    files = [file for file in told if not file.startswith(LORA_PREFIX)]
+    if not files:  # then the networks need not be imported
+        return []
     from kit.lora.formats import read_content
     from kit.lora.inspection import training_problems
     from kit.lora.pipelines.layout import lora_layout
     from submissions.untrusted.lora_reader import packing_problems, sorted_notes
 
     notes: list[str] = []
-    files = dict.fromkeys(one.lora for one in loaded.experiment.candidates if one.lora)
     for file in files:
-        if not file.startswith(LORA_PREFIX):
-            content = read_content(Path(file), lora_layout(loaded.experiment.base))
-            left = [
-                tr("packing will leave behind {note}", note=note) for note in sorted_notes(content.notes)[1]
-            ]
-            remarks = [*training_problems(content), *packing_problems(content), *left]
-            notes += [tr("{place}: {remark}", place=Path(file).name, remark=remark) for remark in remarks]
+        content = read_content(Path(file), lora_layout(loaded.experiment.base))
+        left = [tr("packing will leave behind {note}", note=note) for note in sorted_notes(content.notes)[1]]
+        remarks = [*training_problems(content), *packing_problems(content), *left]
+        notes += [tr("{place}: {remark}", place=Path(file).name, remark=remark) for remark in remarks]
     return notes
 
 
