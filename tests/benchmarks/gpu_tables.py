@@ -56,9 +56,12 @@ class RunTimes:
 
     @property
     def steady(self) -> float:
-        """Panels a second of all together, each from the end of its first batch to that of its last."""
-        rates = [rate for phases in self.painters.values() if (rate := _rate(of(phases, "drawing")))]
-        return sum(rates)
+        """Panels a second of all together, each from its first batch's end to its last's.
+
+        0 where one has drawn a single batch.
+        """
+        rates = [_rate(of(phases, "drawing")) for phases in self.painters.values()]
+        return sum(rates) if all(rates) else 0.0
 
 
 def of(phases: Phases, name: str) -> list[Phase]:
@@ -102,7 +105,8 @@ def _speed_row(run: RunTimes, first: RunTimes) -> list[object]:
     whole, same = run.ended - run.began, sum(first.files.get(file) == sha for file, sha in run.files.items())
     return [
         run.devices, f"{whole:.1f}", f"{(first.ended - first.began) / max(whole, 1e-9):.2f}",
-        f"{run.steady:.3f}", f"{run.steady / first.steady:.2f}" if first.steady else MISSING,
+        f"{run.steady:.3f}" if run.steady else MISSING,
+        f"{run.steady / first.steady:.2f}" if first.steady and run.steady else MISSING,
         run.plan, len(run.files), f"{same} of {len(first.files)}",
         MISSING if run.code is None else run.code,
     ]  # fmt: skip
