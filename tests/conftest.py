@@ -7,6 +7,7 @@ import pytest
 import small_mosaics  # noqa: F401
 from browser import chromium, visit  # noqa: F401
 from hypothesis import HealthCheck, settings
+from ray_nodes import cluster, three_machines  # noqa: F401
 from without_bases import pytest_configure  # noqa: F401
 
 gc.disable()  # until all that stays for good is imported
@@ -16,11 +17,14 @@ settings.register_profile("storykit", deadline=None, suppress_health_check=[Heal
 settings.load_profile("storykit")
 LONGEST = ("test_wheel.py", "test_hostile.py", "test_newcomer.py")
 """Files with a test of a quarter of a minute: begun last, one worker would be at it while others are done."""
+CLUSTERED = ("test_shared_scorers.py", "test_ray_painter.py", "test_crew.py")
+"""Files whose tests share a cluster of Ray: side by side, so that one worker has them all, and begins one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the long tests begin first; all others stay in their order."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """Have the long tests begin first, then those of a cluster; all others stay in their order."""
+    early = {**dict.fromkeys(LONGEST, 0), **dict.fromkeys(CLUSTERED, 1)}
+    items.sort(key=lambda item: early.get(item.path.name, len(early)))
 
 
 def pytest_collection_finish() -> None:

@@ -17,7 +17,7 @@ Facts = TypeVar("Facts")
 Heard = Callable[[Message], None]
 """Who is told which worker ended or was left out; it may be called from any thread."""
 
-START_S = 60.0
+START_S = 120.0
 """How long a worker's process may take to be there; one that waits for a GPU which others use never is."""
 _LOOK_S = 0.5
 """Between two looks whether the work was stopped."""

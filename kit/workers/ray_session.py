@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from kit.errors import RunError
 from kit.files.text.library_words import reason_of
 from kit.messages import mark, tr
+from kit.workers.lean_node import lean_nodes
 
 RAY_MISSING = mark(
     "several devices share the work through Ray, which is not installed: "
@@ -32,7 +33,12 @@ FETCH_S = 300.0
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _OTHERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Whether Ray talks to other machines, on any system; else it listens to this one alone."""
-_QUIET = {
+_BEGIN_S = "90"
+_USUAL = {
+    # how long its processes may take to begin; a slow or busy machine takes more than the 30 s that are usual
+    "RAY_gcs_server_port_wait_time_s": _BEGIN_S,
+    "RAY_raylet_start_wait_time_s": _BEGIN_S,
+    "RAY_worker_register_timeout_seconds": _BEGIN_S,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
@@ -85,7 +91,7 @@ def ray_here(devices: Sequence[str]) -> Iterator[list[WorkerPlace]]:
     _refuse_missing()
     gpus = [device for device in devices if device != "cpu"]
     places = [WorkerPlace(device, device != "cpu") for device in devices]
-    own = {**_QUIET, **_ALONE, _TOKEN: _own_token}
+    own = {**_USUAL, **_ALONE, _TOKEN: _own_token}
     with _own_folder() as folder, _token_read_again(), _environment(own):
         wanted = {
             "num_cpus": len(devices),
@@ -95,7 +101,7 @@ def ray_here(devices: Sequence[str]) -> Iterator[list[WorkerPlace]]:
             "_temp_dir": str(folder),
         }
         with ExitStack() as stack:
-            with _environment({_VISIBLE: _visible(gpus)} if gpus else {}):
+            with _environment({_VISIBLE: _visible(gpus)} if gpus else {}), lean_nodes():
                 stack.enter_context(_begun(address="local", **wanted))
             yield places
 
@@ -114,7 +120,7 @@ def ray_cluster(address: str) -> Iterator[list[WorkerPlace]]:
     """
     _refuse_missing()
     _refuse_unreached(address)
-    with _token_read_again(), _environment(_QUIET), _begun(address=address):
+    with _token_read_again(), _environment(_USUAL), _begun(address=address):
         places = _places()
         if not places:
             raise RunError(

@@ -6,17 +6,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from tempfile import TemporaryDirectory, gettempdir
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import toy_base
-from stripes import stripe_scorers
 
-from eval.scorers.load import Scorers
+from kit.workers.lean_node import lean_nodes
+
+if TYPE_CHECKING:
+    from eval.scorers.load import Scorers
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -25,6 +27,7 @@ QUIET = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_health_check_period_ms": "500",  # a machine that is gone is missed after the fifth
     "RAY_TQDM_PATCH_PRINT": "0",
     "CUDA_VISIBLE_DEVICES": "",
 }
@@ -46,6 +49,14 @@ def quiet(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 @contextmanager
+def begun_alone() -> Iterator[None]:
+    """Have no other process of tests begin Ray meanwhile: each wants all cores for some seconds."""
+    with (Path(gettempdir()) / "storykit-tests-begin-ray.lock").open("w") as file:
+        flock(file, LOCK_EX)
+        yield
+
+
+@contextmanager
 def machines(*folders: Path, cpus: int = 1) -> Iterator[tuple[Any, list[Any]]]:
     """Yield a cluster and its machines, the first being this one; each begins in its folder."""
     needs_ray()
@@ -56,23 +67,52 @@ def machines(*folders: Path, cpus: int = 1) -> Iterator[tuple[Any, list[Any]]]:
         cluster = Cluster()
         try:
             nodes = []
-            for folder in folders:
-                patch.chdir(folder)
-                nodes.append(cluster.add_node(num_cpus=cpus, include_dashboard=False))
-            patch.chdir(folders[0])
+            with begun_alone(), lean_nodes():
+                for folder in folders:
+                    patch.chdir(folder)
+                    nodes.append(cluster.add_node(wait=False, num_cpus=cpus, include_dashboard=False))
             yield cluster, nodes
         finally:
             with suppress(Exception):  # of a machine that a test has ended
                 cluster.shutdown()
 
 
-def stripes_on(on: str) -> Scorers:
+@pytest.fixture(scope="session")
+def three_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[Any], Path]]:
+    """Yield a cluster that a worker's tests share, its machines, and the folder of the first.
+
+    Each begins in a folder with a base in it; the third's is another one.
+    """
+    needs_ray()
+    folders = [tmp_path_factory.mktemp(name) for name in ("first", "second", "third")]
+    for folder in folders:
+        copy_of_toy_base(folder / "base")
+    with_other_unet(folders[2] / "base")
+    with machines(*folders) as (cluster, nodes):
+        yield cluster, nodes, folders[0]
+
+
+@pytest.fixture(scope="module")
+def cluster(three_machines: tuple[Any, list[Any], Path]) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield the cluster and its machines, while this process is one of the first's."""
+    made, nodes, folder = three_machines
+    with pytest.MonkeyPatch.context() as patch:
+        quiet(patch, Path(nodes[0].temp_dir))
+        patch.chdir(folder)
+        yield made, nodes
+
+
+def stripes_on(on: str) -> "Scorers":
     """Return scorers that load nothing; workers call it."""
+    from stripes import stripe_scorers
+
     return stripe_scorers()
 
 
 def copy_of_toy_base(folder: Path) -> Path:
     """Return a copy of the toy base."""
+    from fakes import toy_base
+
     return shutil.copytree(toy_base(), folder)
 
 

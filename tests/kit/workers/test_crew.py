@@ -1,14 +1,16 @@
 """Workers that refuse what others do, and workers that were stopped; tests come one after the other."""
 
+from contextlib import closing
 from functools import partial
 
 import pytest
-from ray_nodes import needs_ray, quiet
+from ray_nodes import begun_alone, needs_ray, quiet
 
 from kit.errors import InputError, RunError
-from kit.workers.crew import crew_on
+from kit.workers.crew import Crew, crew_on
+from kit.workers.ray_session import ray_cluster
 
-pytestmark = [pytest.mark.timeout(200), pytest.mark.slow]
+pytestmark = pytest.mark.timeout(200)
 
 
 class Picky:
@@ -33,14 +35,11 @@ def heard():
 
 
 @pytest.fixture(scope="module")
-def crew(heard, tmp_path_factory):
-    needs_ray()
-    with pytest.MonkeyPatch.context() as patch:
-        quiet(patch, tmp_path_factory.mktemp("ray"))
-        with crew_on(["cpu"] * 4, "", heard.append) as crew:
-            for number, worker in enumerate(crew.living):
-                worker.actor.make.remote(partial(Picky, number))
-            yield crew
+def crew(heard, cluster):
+    with ray_cluster(cluster[0].address) as places, closing(Crew([places[0]] * 4, heard.append)) as crew:
+        for number, worker in enumerate(crew.living):
+            worker.actor.make.remote(partial(Picky, number))
+        yield crew
 
 
 TOO_LITTLE = RunError("too little memory")
@@ -51,7 +50,7 @@ def test_who_asks_after_the_stop_begins_no_ray(monkeypatch, tmp_path):
     quiet(monkeypatch, tmp_path)
     import ray
 
-    with crew_on(["cpu"], "", print) as stopped:
+    with begun_alone(), crew_on(["cpu"], "", print) as stopped:
         [worker] = stopped.living
     late = (
         lambda: stopped.ask("ready"),
@@ -92,7 +91,7 @@ def test_who_is_not_able_to_is_left_out_as_soon_as_another_is(crew, heard):
     small = crew.living[0]
     worker, answer = crew.ask("work", [0, 1], TOO_LITTLE, near=small)
     assert worker == crew.living[answer - 2]
-    assert heard == ["cpu is left out: too little memory"] * 2
+    assert heard == ["127.0.0.1 cpu is left out: too little memory"] * 2
     assert len(crew.living) == 2
 
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from fakes import INK_CANDIDATES, TOY_PROMPTS, HeardProgress, make_run, pictures_of, toy_lora
 from PIL import Image
-from ray_nodes import copy_of_toy_base, machines, with_other_unet
 
 from kit.errors import InputError, LoraError, RunError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
@@ -24,17 +23,7 @@ from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 
 SETTINGS = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable")
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    folders = [tmp_path_factory.mktemp(name) for name in ("first", "second", "third")]
-    for folder in folders:
-        copy_of_toy_base(folder / "base")
-    with_other_unet(folders[2] / "base")
-    with machines(*folders) as (made, nodes):
-        yield made, nodes
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +144,7 @@ def test_the_batch_of_a_machine_that_dies_is_drawn_by_the_other(cluster, painter
     assert pictures_of(run) == pictures_of(alone)
     assert heard[-1].endswith("cpu has ended: its process was killed; the other one does its work")
     assert len(crew.living) == 1
+    made.wait_for_nodes(60)  # who comes later is not sent to the dead one
 
 
 class KillsAtTheFirst(HeardProgress):
