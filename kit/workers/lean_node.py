@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _NOT_USED = "start_api_server", "start_monitor", "start_log_monitor"
-"""What of Ray's is begun beside: its board, what asks a cloud for machines, what copies logs to a terminal."""
+"""What Ray begins beside: its board, what asks a cloud for machines, what copies logs to a terminal."""
 _HELPERS_PORTS = (
     "METRICS_AGENT_PORT_NAME",
     "METRICS_EXPORT_PORT_NAME",

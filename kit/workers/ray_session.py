@@ -50,6 +50,7 @@ _ALONE = {
     _OTHERS: "0",
     "RAY_memory_monitor_refresh_ms": "0",  # else it ends whoever draws where memory is scarce
     "RAY_AUTH_MODE": "token",
+    "RAY_worker_niceness": "0",  # else whatever else computes on this machine goes before
 }
 _TOKEN = "RAY_AUTH_TOKEN"
 _own_token = secrets.token_hex(32)

@@ -27,6 +27,7 @@ QUIET = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_worker_niceness": "0",
     "RAY_health_check_period_ms": "500",  # a machine that is gone is missed after the fifth
     "RAY_TQDM_PATCH_PRINT": "0",
     "CUDA_VISIBLE_DEVICES": "",
