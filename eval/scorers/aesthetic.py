@@ -56,7 +56,7 @@ class AestheticScorer:
         )
         self.device = device
         self._network = network.to(device).eval()
-        self._preparation = Preparation(processor)
+        self.preparation = Preparation(processor)
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "cpu") -> "AestheticScorer":
@@ -75,7 +75,7 @@ class AestheticScorer:
 
     def seen(self, picture: Image) -> Image:
         """Return the small picture that the network sees of one, and that scores as it does."""
-        return self._preparation.seen(picture)
+        return self.preparation.seen(picture)
 
     def score(self, panels: Sequence[Image]) -> list[float]:
         """Return one score per picture, in order; other modes than RGB are converted on reading."""
@@ -86,8 +86,8 @@ class AestheticScorer:
         """Return one score per picture, in order, and (pictures, dim) rows of unit length, what it scores."""
         scores: list[float] = []
         rows = [np.empty((0, self._network.config.projection_dim), np.float32)]
-        for cuts in batches_ahead(self._preparation.cut, panels, BATCH):
-            pixels = self._preparation.scaled(torch.stack(cuts).to(self.device))
+        for cuts in batches_ahead(self.preparation.cut, panels, BATCH):
+            pixels = self.preparation.scaled(torch.stack(cuts).to(self.device))
             seen = self._network(pixel_values=pixels)
             scores += seen.logits[:, 0].float().tolist()
             rows.append(seen.hidden_states.float().cpu().numpy())

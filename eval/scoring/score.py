@@ -45,7 +45,7 @@ from eval.scoring.records import (
     write_scores,
 )
 from eval.scoring.remembered import remembering
-from eval.scoring.shared_scorers import shared_scorers
+from eval.scoring.shared_scorers import scorers_at
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
@@ -130,17 +130,7 @@ def scorers_on(
         cluster: the address of a cluster of Ray in place of this machine; empty: none.
         heard: is told which of several workers is left out or has ended.
     """
-    load = _loading(loaded)
-    if devices == "auto" and not cluster:  # without importing the networks that draw
-        yield load()
-        return
-    from kit.workers.devices import pick_devices
-
-    picked = [] if cluster else pick_devices(devices)
-    if len(picked) == 1:
-        yield load(on=picked[0])
-        return
-    with shared_scorers(load, picked, cluster, heard) as scorers:
+    with scorers_at(_loading(loaded), devices, cluster, heard) as scorers:
         yield scorers
 
 

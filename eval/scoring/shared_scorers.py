@@ -4,21 +4,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.scorers.calibration import Calibration
-from eval.scorers.load import Scorers
+from eval.scorers.load import Scorers, device, load_scorers
 from eval.scorers.protocols import Inscription, Metric, Stamp
+from kit.embedded import EMBEDDED
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.messages import Message, tr
-from kit.workers.crew import Crew, Heard, crew_on
+from kit.workers.crew import Crew, Heard, crew_on, heard_as_warning
 from kit.workers.surroundings import Surroundings, strangeness, surroundings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from eval.scorers.aesthetic import AestheticScorer
+    from eval.scorers.preprocess import Preparation
 
 Part = Literal["aesthetic", "encoder", "tower", "reader"]
 """What of `Scorers` is asked."""
@@ -29,7 +33,7 @@ OF_SCORERS = ("open_clip_torch", "rapidocr", "onnxruntime")
 class Load(Protocol):
     """What loads scorers on a device."""
 
-    def __call__(self, *, on: str) -> Scorers:
+    def __call__(self, *, on: str = "auto") -> Scorers:
         """Return them."""
 
 
@@ -44,6 +48,8 @@ class ScorerFacts:
     one_tower: bool
     reader: Stamp | None
     calibration: Calibration | None
+    preparation: "Preparation | None"
+    """Makes what the aesthetic predictor sees of a picture, wherever it is; none where it sees all."""
 
 
 class ScoringWorker:
@@ -74,6 +80,7 @@ class ScoringWorker:
             one_tower=tools.tower is not None,
             reader=tools.reader.stamp if tools.reader else None,
             calibration=tools.calibration,
+            preparation=getattr(tools.aesthetic, "preparation", None),
         )
 
     def asked(self, part: Part, name: str, items: Sequence[object]) -> object:
@@ -108,6 +115,64 @@ def differences(one: ScorerFacts, first: ScorerFacts | None) -> Iterator[Message
 
 
 @contextmanager
+def scorers_at(
+    load: Load, devices: str, cluster: str = "", heard: Heard = heard_as_warning
+) -> Iterator[Scorers]:
+    """Yield scorers on one device, or shared by several.
+
+    Args:
+        load: loads them.
+        devices: as `pick_devices` takes them.
+        cluster: the address of a cluster of Ray in place of this machine; empty: none.
+        heard: is told which of several workers is left out or has ended.
+    """
+    picked = devices_picked(devices, cluster)
+    if len(picked) == 1:
+        yield load(on=picked[0])
+        return
+    with shared_scorers(load, picked, cluster, heard) as scorers:
+        yield scorers
+
+
+def devices_picked(devices: str, cluster: str) -> list[str]:
+    """Return who of this machine measures: one, several, or none beside a cluster.
+
+    Args:
+        devices: as `pick_devices` takes them; "auto" is left to who loads scorers.
+        cluster: the address of a cluster of Ray; empty: none.
+    """
+    if cluster:
+        return []
+    if devices == "auto":  # without importing the networks that draw
+        return [devices]
+    from kit.workers.devices import pick_devices
+
+    return pick_devices(devices)
+
+
+@contextmanager
+def predictor_at(
+    weights: str, devices: str, cluster: str, heard: Heard
+) -> Iterator["AestheticScorer | _SharedScorer"]:
+    """Yield the aesthetic predictor alone, on one device or shared by several.
+
+    Args:
+        weights: its folder, or "mini".
+        devices: as `pick_devices` takes them.
+        cluster: the address of a cluster of Ray in place of this machine; empty: none.
+        heard: is told which of several workers is left out or has ended.
+    """
+    picked = devices_picked(devices, cluster)
+    if len(picked) == 1:
+        from eval.scorers.aesthetic import AestheticScorer
+
+        yield AestheticScorer.load(weights, device() if picked == ["auto"] else picked[0])
+        return
+    with shared_scorers(partial(load_scorers, weights, EMBEDDED), picked, cluster, heard) as scorers:
+        yield cast(_SharedScorer, scorers.aesthetic)
+
+
+@contextmanager
 def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[Scorers]:
     """Yield scorers whose every batch is measured by one of several workers.
 
@@ -126,7 +191,7 @@ def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Hear
 
     with crew_on(devices, cluster, heard) as crew:
         first = crew.make(maker, differences)[0]
-        scorer = _SharedScorer(crew, first.metric)
+        scorer = _SharedScorer(crew, first.metric, first.preparation)
         yield Scorers(
             aesthetic=scorer,
             encoder=_SharedEncoder(crew, first.encoder),
@@ -144,6 +209,11 @@ def _asked(crew: Crew, part: Part, name: str, items: Sequence[object]) -> Any:
 class _SharedScorer(NamedTuple):
     crew: Crew
     metric: Metric
+    preparation: "Preparation | None"
+
+    def seen(self, picture: "Image") -> "Image":
+        """Return what the network sees of one picture, and what is to be sent of it."""
+        return self.preparation.seen(picture) if self.preparation else picture
 
     def score(self, panels: "Sequence[Image]") -> list[float]:
         """Return one finite number per picture, in order."""

@@ -4,11 +4,8 @@ Tales from 0 on are to tune on; those from LOCKED on are not looked at until not
 """
 
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import TypeVar
 
 import numpy as np
@@ -23,9 +20,9 @@ from eval.validation.attribute_readings import FOUND, PRECISE, AttributeRow, att
 from eval.validation.calibrate import calibrate, calibration_sample
 from eval.validation.corruptions import DAMAGES, PAINTED_TEXT, SEVERITIES, Damage
 from eval.validation.drawn import DRAWN_DAMAGES, UNTOLD, DrawnTools, drawn_trial
-from eval.validation.trials import CONTROLS, Trial, Values, trial
+from eval.validation.shared_trials import Trials
+from eval.validation.trials import CONTROLS, Trial, Values
 from kit.errors import ScoreError
-from kit.library_warnings import hide_pynvml_warning
 from kit.messages import mark, tr
 from kit.progress import Progress
 
@@ -87,20 +84,18 @@ class Validation:
     """Whether letters were read, so that painted text is held against them."""
 
 
-def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None = None) -> Validation:
+def validate(tools: Scorers, trials: Trials, tales: int, progress: Progress | None = None) -> Validation:
     """Return how the metrics do on so many locked tales of true pictures.
 
     Args:
-        load: gives the scorers; called once here and once in each process.
+        tools: the scorers that are held against damage.
+        trials: tries tales with the same.
         tales: locked tales, 2 or more; the marks are meant for 200.
         progress: hears of every tale.
     """
-    tools = load()  # what cannot be loaded is told here, not in another process
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (load,)) as pool:
-        done = pool.map(_trial_here, _locked(tales, LOCKED))
-        trials = _all(done, tales, progress)
+    found = _all(trials(_locked(tales, LOCKED)), tales, progress)
     return _with_attributes(
-        judge(trials, RENDERED, tools.encoder.stamp.weights, DAMAGES), trials, tools.calibration
+        judge(found, RENDERED, tools.encoder.stamp.weights, DAMAGES), found, tools.calibration
     )
 
 
@@ -165,21 +160,6 @@ def _all(done: Iterable[T], tales: int, progress: Progress | None) -> list[T]:
         if progress is not None:
             progress.advance(1)
     return found
-
-
-_loaded: list[Scorers] = []
-
-
-def _prepare(load: Callable[[], Scorers]) -> None:
-    hide_pynvml_warning()
-    import torch
-
-    torch.set_num_threads(1)
-    _loaded.append(load())
-
-
-def _trial_here(number: int) -> Trial:
-    return trial(number, _loaded[0])
 
 
 def judge(trials: Sequence[Trial], pictures: str, weights: str, known: Mapping[str, Damage]) -> Validation:

@@ -13,7 +13,7 @@ import storykit
 from kit.embedded import EMBEDDED
 from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
-from storykit.cli.scores import compare_run, report_run, score_run
+from storykit.cli.scores import compare_run, report_run, score_run, score_run_on
 from storykit.cli.setup.plan import PlanFirst
 from storykit.cli.terminal.console import (
     Cluster,
@@ -182,7 +182,7 @@ def run(
 
     with drawing_in(out):
         opened = _draw_file(experiment, out, (devices, ray), race, again=again, draft=draft, planned=True)
-        score_run(opened)
+        score_run_on(opened, devices, ray)
         compare_run(opened, just_scored=True)
         report_run(opened)
 

@@ -147,12 +147,19 @@ def _draw_and_cast(run: "Run", wish: "CastRequest", budget: int, *, as_json: boo
 
 def score(run_folder: RunFolder, devices: ScoringDevices = "auto", ray: ScoringCluster = "") -> None:
     """Score every panel: aesthetics, consistency, agreement with the text, faults."""
-    from eval.scoring.score import scorers_on
     from kit.experiment.run import Run
 
     refuse_both(devices, ray)
     run = Run.open(run_folder)
-    with page_kept_or_said(run), ExitStack() as stack:
+    with page_kept_or_said(run):
+        score_run_on(run, devices, ray)
+
+
+def score_run_on(run: "Run", devices: str, ray: str) -> None:
+    """Score a run with what its experiment names, on devices of this machine or on a cluster of Ray."""
+    from eval.scoring.score import scorers_on
+
+    with ExitStack() as stack:
         with progress_bar(tr("loading"), transient=True) as progress:
             progress.note(tr("loading the scorers"))
             tools = stack.enter_context(scorers_on(run.loaded, devices, ray, say_worker))
@@ -269,17 +276,26 @@ def gate(
     calibration: Annotated[
         Path | None, typer.Option(help="What `metrics validate --drawn` found of these weights.")
     ] = None,
+    devices: ScoringDevices = "auto",
+    ray: ScoringCluster = "",
     as_json: AsJson = False,
 ) -> None:
     """Score a folder as the contest does: the mean over every file directly in it."""
     from eval.gate import gate as folder_gate
-    from eval.scorers.aesthetic import AestheticScorer
-    from eval.scorers.calibration import calibration_of, said_of
-    from eval.scorers.load import device
+    from eval.scorers.calibration import calibration_of
+    from eval.scoring.shared_scorers import predictor_at
 
-    scorer = AestheticScorer.load(weights, device())
-    known = calibration_of(scorer.metric.stamp, path=calibration)
-    result = folder_gate(folder, scorer, calibration=known)
+    refuse_both(devices, ray)
+    with predictor_at(weights, devices, ray, say_worker) as scorer:
+        known = calibration_of(scorer.metric.stamp, path=calibration)
+        result = folder_gate(folder, scorer, calibration=known)
+    _say_gate(folder, result, as_json=as_json)
+
+
+def _say_gate(folder: Path, result: "FolderGate", *, as_json: bool) -> None:
+    """Say what the contest's script says of a folder, or print it as JSON."""
+    from eval.scorers.calibration import said_of
+
     if as_json:
         say_json(asdict(result))
         return

@@ -2,6 +2,8 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +15,17 @@ from kit.files.encodings import shown_path
 from kit.hub.downloaded import downloaded
 from kit.messages import joined, tr
 from kit.story.control import KINDS, ControlKind
-from storykit.cli.terminal.console import AsJson, faults_counted, say, say_json
+from storykit.cli.terminal.console import (
+    AsJson,
+    ScoringCluster,
+    ScoringDevices,
+    faults_counted,
+    say,
+    say_json,
+    say_worker,
+)
 from storykit.cli.terminal.progress import progress_bar
+from storykit.cli.terminal.usage_errors import refuse_both
 
 if TYPE_CHECKING:
     from submissions.faults import Fault
@@ -112,9 +123,12 @@ def leaderboard(
     calibration: Annotated[
         Path | None, typer.Option(help="What `metrics validate --drawn` found of these weights.")
     ] = None,
+    devices: ScoringDevices = "auto",
+    ray: ScoringCluster = "",
 ) -> None:
     """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
+    from eval.scoring.shared_scorers import scorers_at
     from kit.files.folder_lock import lock_folder
     from submissions.contest.rules import load_rules
     from submissions.leaderboard.intake import bundles_in, refuse_empty_places
@@ -122,12 +136,15 @@ def leaderboard(
     from submissions.leaderboard.page import check_board_folder, write_leaderboard
     from submissions.leaderboard.table import board_lines
 
+    refuse_both(devices, ray)
     check_board_folder(out)
     refuse_empty_places(bundles)
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
-    with lock_folder(out, "written"):
+    load = partial(load_scorers, aesthetic, clip, calibration)
+    with lock_folder(out, "written"), ExitStack() as stack:
+        tools = partial(scorers_at, load, devices, ray, say_worker)
         with progress_bar(tr("ranking")) as progress:
-            board = rank(found, known, lambda: load_scorers(aesthetic, clip, calibration), progress)
+            board = rank(found, known, lambda: stack.enter_context(tools()), progress)
         write_leaderboard(board, out)
     for line in board_lines(board):
         say(line)

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from eval.metrics.registry import METRICS, Needs
 from eval.scorers.batches import batches_ahead
@@ -38,6 +41,8 @@ MAX_REASON = 500
 """Characters of one reason."""
 CHECKED_AHEAD = 2
 """Bundles checked while so many others are looked at; each may hold half a gigabyte."""
+MOST_AT_ONCE = 64
+"""Bundles that are scored at the same time, however many devices there are."""
 THUMB_SIDE = 512
 """Longest side of a thumbnail in pixels, where few entries leave room: it can be opened large."""
 STRANGE = (ValueError, LookupError, ArithmeticError, MemoryError, RecursionError)
@@ -96,7 +101,7 @@ def leaderboard(
     load: Callable[[], Scorers],
     progress: Progress | None = None,
 ) -> Board:
-    """Return the ranking of bundles; each is opened once, and one bundle's files are in memory at a time.
+    """Return the ranking of bundles; each is opened once, and as many are held as are scored at once.
 
     Args:
         bundles: zips; what is wrong with one is said of that one.
@@ -108,13 +113,16 @@ def leaderboard(
         InputError: the bundles are for several contests, or a part of its ranking cannot be measured.
     """
     names = names_of(bundles)
-    intake = _Intake(rules, load, len(bundles))
     if progress is not None:
         progress.begin(2 * len(bundles), 0)
     ordered = sorted(bundles, key=names.__getitem__)
     checks = batches_ahead(partial(check, rules=rules), ordered, CHECKED_AHEAD)
-    for path, checked in zip(ordered, chain.from_iterable(checks), strict=True):
-        intake.look(names[path], checked, progress)
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        intake = _Intake(rules, load, len(bundles), pool)
+        for path, checked in zip(ordered, chain.from_iterable(checks), strict=True):
+            intake.look(names[path], checked, progress)
+        if intake.tools is not None:
+            intake.settle(intake.tools)
     contest = rules or contest_of(intake.sound)
     weights = weights_of(contest) if contest else {}
     language, tools = intake.language, intake.tools
@@ -136,12 +144,22 @@ def leaderboard(
     )
 
 
+class _Asked(NamedTuple):
+    """A sound bundle that is being scored."""
+
+    scored: Future[ScoredEntry]
+    manifest: Manifest
+    rules: Rules
+
+
 class _Intake:
     """Checks bundles and looks at the sound ones with the same scorers; their files are not kept."""
 
-    def __init__(self, rules: Rules | None, load: Callable[[], Scorers], count: int) -> None:
-        """Take the rules if they are known, and how many bundles there are."""
-        self._rules, self._load, self._count = rules, load, count
+    def __init__(
+        self, rules: Rules | None, load: Callable[[], Scorers], count: int, pool: ThreadPoolExecutor
+    ) -> None:
+        """Take the rules if they are known, how many bundles there are, and threads that score them."""
+        self._rules, self._load, self._count, self._pool = rules, load, count, pool
         self._manifests: dict[str, Manifest] = {}
         """Those that can be read, by what reports call the bundle, as all that follows."""
         self.sound: dict[str, list[str]] = {}
@@ -152,6 +170,8 @@ class _Intake:
         """The bundles without faults that could be measured."""
         self.refused: dict[str, Sequence[Fault]] = {}
         """Why a bundle is not ranked."""
+        self._asked: dict[str, _Asked] = {}
+        """Who is being scored: as many as there are devices."""
         if rules:
             weights_of(rules)
 
@@ -187,14 +207,26 @@ class _Intake:
             weights_of(rules)
             self.tools = self._load()
         side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * rules.panels.count)))
+        ask = partial(score_entry, file, bundle, self.tools, side)
+        self._asked[file] = _Asked(self._pool.submit(copy_context().run, ask), manifest, rules)
+        self.settle(self.tools, min(self.tools.at_once, MOST_AT_ONCE) - 1)
+
+    def settle(self, tools: Scorers, left: int = 0) -> None:
+        """Keep what was found of those who are being scored, but of the last few."""
+        while len(self._asked) > left:
+            file = next(iter(self._asked))
+            self._keep(file, self._asked.pop(file), tools.aesthetic.metric.stamp)
+
+    def _keep(self, file: str, asked: "_Asked", stamp: Stamp) -> None:
+        """Keep a bundle's entry as soon as it is there, or why it has none or is not ranked."""
         try:
-            found = self.exhibits[file] = score_entry(file, bundle, self.tools, side)
+            found = self.exhibits[file] = asked.scored.result()
         except (BundleError, ScoreError) as error:
             self.refused[file] = [_unmeasured(error)]
         except STRANGE as error:
             self.refused[file] = [beyond(_NOT_MEASURED, error)]
         else:
-            if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.metric.stamp):
+            if faults := score_faults(found, asked.manifest.gate, asked.rules, stamp):
                 self.refused[file] = faults
 
     def measure(self, measurer: Measurer) -> dict[str, Mapping[str, Row]]:

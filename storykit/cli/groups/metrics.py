@@ -10,10 +10,17 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.messages import mark, tr
-from storykit.cli.terminal.console import say, say_json, say_lines
+from storykit.cli.terminal.console import (
+    ScoringCluster,
+    ScoringDevices,
+    say,
+    say_json,
+    say_lines,
+    say_worker,
+)
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.progress import progress_bar
-from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage
+from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage, refuse_both
 
 if TYPE_CHECKING:
     from eval.scorers.load import Scorers
@@ -50,12 +57,15 @@ def validate(
     calibration: Annotated[
         Path | None, typer.Option(help="Where to write what --drawn finds: calibration.toml by default.")
     ] = None,
+    devices: ScoringDevices = "auto",
+    ray: ScoringCluster = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
     from eval.scorers.calibration import calibration_bytes
     from eval.scorers.load import load_scorers
     from eval.validation.markdown import markdown
+    from eval.validation.shared_trials import trials_at
     from eval.validation.validate import validate as hold
     from eval.validation.validate import validate_drawn
     from kit.experiment.tables import can_read_letters
@@ -66,6 +76,9 @@ def validate(
         raise WrongUsage(
             tr("--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn")
         )
+    refuse_both(devices, ray)
+    if drawn and (devices, ray) != ("auto", ""):
+        raise WrongUsage(tr("--drawn draws and measures on one --device: leave --devices and --ray out"))
     kept = calibration or Path("calibration.toml")
     _refuse_lost([path for path in (out, kept) if path is not None], kept if drawn else None)
     with progress_bar(tr("validating")) as progress:
@@ -74,7 +87,9 @@ def validate(
             tools = _drawn_tools(load(), base, steps, device)
             validation = validate_drawn(tools, tales or 12, progress)
         else:
-            validation = hold(load, tales or 200, progress)
+            scorers = load()  # what cannot be loaded is told here, not in another process
+            with trials_at(load, devices, ray, say_worker) as trials:
+                validation = hold(scorers, trials, tales or 200, progress)
     text = markdown(validation)
     if out is not None:
         write_atomic(out, text.encode())

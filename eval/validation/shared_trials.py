@@ -1,0 +1,67 @@
+"""Trials of tales, by all cores of this machine or by several devices: each tale goes to whoever is free."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from typing import cast
+
+from eval.scorers.load import Scorers
+from eval.scoring.shared_scorers import Load, ScoringWorker, devices_picked, differences
+from eval.validation.trials import Trial, trial
+from kit.library_warnings import hide_pynvml_warning
+from kit.workers.crew import Heard, crew_on
+
+Trials = Callable[[Iterable[int]], Iterable[Trial]]
+"""What takes tales by their numbers, and gives their trials in order."""
+THREADS = 1
+"""That compute in each of many processes; last bits hang on them."""
+_loaded: list[Scorers] = []
+
+
+@contextmanager
+def trials_at(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[Trials]:
+    """Yield what tries tales; the numbers are the same wherever that is.
+
+    Args:
+        load: loads the scorers in each process.
+        devices: as `pick_devices` takes them; on one, as many processes as there are cores share it.
+        cluster: the address of a cluster of Ray in place of this machine; empty: none.
+        heard: is told which of several workers is left out or has ended.
+    """
+    picked = devices_picked(devices, cluster)
+    if len(picked) == 1:
+        here = partial(load, on=picked[0])
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (here,)) as processes:
+            yield partial(processes.map, _trial_here)
+        return
+    with crew_on(picked, cluster, heard) as crew:
+        crew.make(lambda device: partial(TrialWorker, load, device, THREADS), differences)
+
+        def tried(number: int) -> Trial:
+            return cast(Trial, crew.ask("tried", number)[1])
+
+        with ThreadPoolExecutor(len(crew.living)) as threads:
+            yield partial(threads.map, tried)
+
+
+class TrialWorker(ScoringWorker):
+    """Scorers in another process, and tales that are tried there."""
+
+    def tried(self, number: int) -> Trial:
+        """Return what every metric says of one tale."""
+        return trial(number, self._tools)
+
+
+def _prepare(load: Callable[[], Scorers]) -> None:
+    hide_pynvml_warning()
+    import torch
+
+    torch.set_num_threads(THREADS)
+    _loaded.append(load())
+
+
+def _trial_here(number: int) -> Trial:
+    return trial(number, _loaded[0])
