@@ -199,6 +199,21 @@ def test_a_cluster_and_devices_of_this_machine_are_wrong_usage(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("score", "run"),
+        ("gate", "pictures"),
+        ("leaderboard", "a.zip", "--out", "board"),
+        ("metrics", "validate"),
+    ],
+)
+def test_who_measures_is_told_once(words):
+    answer = tell(*words, "--devices", "all", "--ray", "auto")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith("Error: --ray takes all devices of the cluster: leave --devices out\n")
+
+
 def test_seven_panels_are_refused(tmp_path):
     path = experiment(tmp_path)
     (tmp_path / "cat.toml").write_text('title = "t"\n' + PANEL * 7, encoding="utf-8")

@@ -144,7 +144,7 @@ def leaderboard(
     )
 
 
-class _Asked(NamedTuple):
+class _BeingScored(NamedTuple):
     """A sound bundle that is being scored."""
 
     scored: Future[ScoredEntry]
@@ -170,7 +170,7 @@ class _Intake:
         """The bundles without faults that could be measured."""
         self.refused: dict[str, Sequence[Fault]] = {}
         """Why a bundle is not ranked."""
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, _BeingScored] = {}
         """Who is being scored: as many as there are devices."""
         if rules:
             weights_of(rules)
@@ -208,7 +208,7 @@ class _Intake:
             self.tools = self._load()
         side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * rules.panels.count)))
         ask = partial(score_entry, file, bundle, self.tools, side)
-        self._asked[file] = _Asked(self._pool.submit(copy_context().run, ask), manifest, rules)
+        self._asked[file] = _BeingScored(self._pool.submit(copy_context().run, ask), manifest, rules)
         self.settle(self.tools, min(self.tools.at_once, MOST_AT_ONCE) - 1)
 
     def settle(self, tools: Scorers, left: int = 0) -> None:
@@ -217,7 +217,7 @@ class _Intake:
             file = next(iter(self._asked))
             self._keep(file, self._asked.pop(file), tools.aesthetic.metric.stamp)
 
-    def _keep(self, file: str, asked: "_Asked", stamp: Stamp) -> None:
+    def _keep(self, file: str, asked: "_BeingScored", stamp: Stamp) -> None:
         """Keep a bundle's entry as soon as it is there, or why it has none or is not ranked."""
         try:
             found = self.exhibits[file] = asked.scored.result()

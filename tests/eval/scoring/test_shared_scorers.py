@@ -1,13 +1,22 @@
+import pickle
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from command import said, tell
+from fakes import make_run, pictures_of
+from PIL import Image
 from ray_nodes import stripes_on
-from stripes import fill, new_run
+from stripes import fill, new_run, striped
 
+from eval.gate import gate
+from eval.scorers.aesthetic import AestheticScorer
+from eval.scorers.load import load_scorers
 from eval.scoring.score import score, scorers_on
 from eval.scoring.shared_scorers import ScorerFacts, ScoringWorker, differences, shared_scorers
+from kit.experiment.run import Run
 
 
 @pytest.mark.timeout(200)
@@ -18,8 +27,39 @@ def test_workers_together_give_the_numbers_of_one_alone(cluster, tmp_path, monke
     with shared_scorers(stripes_on, [], cluster[0].address, heard.append) as tools:
         assert (tools.at_once > 1, tools.tower, tools.reader) == (True, None, None)
         together = score(fill(new_run(tmp_path / "together")), tools)
+        folder = gate(pictures_in(tmp_path / "pictures"), tools.aesthetic)
     assert together == alone
+    assert folder == gate(tmp_path / "pictures", WholePictures(stripes_on("cpu").aesthetic))
     assert heard == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_run_draws_and_scores_on_the_machines_what_it_does_alone(cluster, tmp_path):
+    made = make_run(tmp_path / "alone", "size = 64")
+    file, together = made.folder.parent / "experiment.toml", tmp_path / "together"
+    said("run", file, "--out", made.folder)
+    answer = tell("run", file, "--out", together, "--ray", cluster[0].address)
+    assert (answer.code, answer.err) == (0, "")
+    assert pictures_of(Run.open(together)) == pictures_of(made)
+    assert Run.open(together).read_json("scores.json") == made.read_json("scores.json")
+
+
+class WholePictures:
+    """Scores as another scorer does, and sees the whole of a picture."""
+
+    def __init__(self, scorer):
+        self.metric, self.score = scorer.metric, scorer.score
+
+    def seen(self, picture):
+        return picture
+
+
+def pictures_in(folder):
+    folder.mkdir()
+    for panel in range(1, 6):
+        (folder / f"{panel}.png").write_bytes(striped(panel))
+    return folder
 
 
 def facts(**changed) -> ScorerFacts:
@@ -36,6 +76,13 @@ def test_other_weights_and_another_calibration_are_named():
     assert list(differences(clip, first)) == ["the weights of clip are others than at the first"]
     [line] = differences(replace(first, surroundings=replace(first.surroundings, commit="f" * 40)), first)
     assert line.startswith("commit is fff")
+
+
+def test_what_the_predictor_sees_of_a_picture_is_the_same_wherever_it_is_made_small():
+    worker = ScoringWorker(partial(load_scorers, "mini", "mini"), "cpu", torch.get_num_threads())
+    sent = pickle.loads(pickle.dumps(worker.facts)).preparation
+    picture = Image.radial_gradient("L").resize((90, 70))
+    assert sent.seen(picture) == AestheticScorer.load("mini").seen(picture)
 
 
 def test_a_cpu_computes_with_as_many_threads_as_it_is_told_and_another_processor_is_named():

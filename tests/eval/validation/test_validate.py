@@ -85,3 +85,9 @@ def test_one_story_is_too_few_to_validate():
     answer = tell("metrics", "validate", "--tales", 1)
     assert (answer.code, answer.out) == (2, "")
     assert "at least 2" in answer.err
+
+
+def test_what_is_drawn_is_measured_where_it_is_drawn():
+    answer = tell("metrics", "validate", "--drawn", "--devices", "all")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith("leave --devices and --ray out\n")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,15 @@ def test_the_order_of_the_bundles_does_not_matter(hand_in, tmp_path):
     board, turned = rank_all(paths), rank_all([*paths[3:], *paths[2::-1], paths[4]])
     assert board_csv(board) == board_csv(turned)
     assert board_html(board) == board_html(turned)
+
+
+def test_entries_that_are_scored_at_the_same_time_are_ranked_as_one_after_another(hand_in):
+    paths = [hand_in(number) for number in range(6)]
+    DAMAGES["damaged or not a zip"](paths[2])
+    shared = replace(course_scorers(), at_once=3)
+    board = leaderboard(bundles_in(paths), None, lambda: shared)
+    assert board_csv(board) == board_csv(rank_all(paths))
+    assert board_html(board) == board_html(rank_all(paths))
 
 
 def test_where_all_are_damaged_nobody_is_ranked_and_nothing_is_loaded(tmp_path):
