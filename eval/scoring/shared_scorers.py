@@ -15,7 +15,8 @@ from eval.scorers.protocols import Inscription, Metric, Stamp
 from kit.embedded import EMBEDDED
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.messages import Message, tr
-from kit.workers.crew import Crew, Heard, crew_on, heard_as_warning
+from kit.workers.crew import Crew, Heard, crew_on
+from kit.workers.endings import heard_as_warning
 from kit.workers.surroundings import Surroundings, strangeness, surroundings
 
 if TYPE_CHECKING:

@@ -33,12 +33,11 @@ FETCH_S = 300.0
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _OTHERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Whether Ray talks to other machines, on any system; else it listens to this one alone."""
-_BEGIN_S = "90"
 _USUAL = {
-    # how long its processes may take to begin; a slow or busy machine takes more than the 30 s that are usual
-    "RAY_gcs_server_port_wait_time_s": _BEGIN_S,
-    "RAY_raylet_start_wait_time_s": _BEGIN_S,
-    "RAY_worker_register_timeout_seconds": _BEGIN_S,
+    # how long its processes may take to begin: a slow or busy machine takes more than the usual 30 s
+    "RAY_gcs_server_port_wait_time_s": "90",
+    "RAY_raylet_start_wait_time_s": "90",
+    "RAY_worker_register_timeout_seconds": "90",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
