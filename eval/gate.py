@@ -35,7 +35,7 @@ Of 42 sets of eight that the embedded base drew at 256 pixels the embedded predi
 most, a single picture's score by .44 (docs/benchmarks.md). Nobody has measured other predictors.
 """
 SURE_SIDE = 256
-"""Pixels of the shorter side below which they are always tried: at 128 the sets moved by .25, at 64 by 2.3."""
+"""Pixels of the shorter side below which they are always tried: at 128 sets moved by .25, at 64 by 2.3."""
 BATCH, PIXELS = 64, 2**26
 """Pictures scored at once, and pixels decoded at once: 64 times 1024 x 1024, 256 MiB."""
 JPEG_QUALITY, SMALLER = 90, 0.98
