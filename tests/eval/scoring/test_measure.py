@@ -55,7 +55,7 @@ def test_other_weights_do_not_use_the_old_numbers(tmp_path: Path) -> None:
     score(run, stripe_scorers())
     other = Brightness(weights="d" * 64)
     score(run, Scorers(aesthetic=other, encoder=Columns()))
-    assert other.seen == 16
+    assert other.scored == 16
 
 
 def test_equal_pictures_are_measured_once(tmp_path: Path) -> None:

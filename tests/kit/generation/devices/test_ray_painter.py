@@ -111,7 +111,9 @@ def test_a_picture_is_drawn_again_and_looked_at_there_as_here(painters):
 def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
     with pytest.raises(WeightsError, match="there is neither"):
         crew_of(painters).each(
-            lambda worker: worker.actor.make.remote(partial(PainterWorker, "nowhere", "cpu", 1))
+            lambda worker: worker.actor.make.remote(
+                partial(PainterWorker, "nowhere", "cpu", torch.get_num_threads())
+            )
         )
 
 
