@@ -39,7 +39,13 @@ def test_every_case_of_the_notes_is_an_example() -> None:
     assert set(TOLD) <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", TOLD)
+LIKE_OTHERS = {"sdxl", "sdxl-turbo"}
+"""Those whose pipeline and sampler other tests draw with."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in TOLD]
+)
 def test_an_example_is_drawn(name: str, tmp_path: Path) -> None:
     text = (EXAMPLES / f"{name}.toml").read_text("utf-8")
     story = json.dumps(str(EXAMPLES.parent / "demo-en.toml"))
