@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,12 +67,16 @@ def machines(*folders: Path, cpus: int = 1) -> Iterator[tuple[Any, list[Any]]]:
         from ray.cluster_utils import Cluster
 
         cluster = Cluster()
+        terminate = signal.getsignal(signal.SIGTERM)
         try:
             nodes = []
             with begun_alone(), lean_nodes():
                 for folder in folders:
                     patch.chdir(folder)
                     nodes.append(cluster.add_node(wait=False, num_cpus=cpus, include_dashboard=False))
+            signal.signal(
+                signal.SIGTERM, terminate
+            )  # Ray's ends the cluster, in processes that others fork, too
             yield cluster, nodes
         finally:
             with suppress(Exception):  # of a machine that a test has ended
