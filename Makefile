@@ -19,12 +19,12 @@ export HF_HUB_OFFLINE := 1
 demo: $(firstword $(wildcard $(READY)) $(INSTALLED))
 	$(BIN)/storykit demo --out runs/demo
 
-# three workers with a thread each, as a tenth of the time tests wait for what they started; more threads wait for each other
+# two workers with a thread each: more threads than cores wait for each other
 test: export OMP_NUM_THREADS = 1
 # what one process compiled is there for the many that the tests start
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .
