@@ -102,7 +102,7 @@ def gate(
     scored = [(file.score, file.file) for file in files if file.score is not None]
     mean_of_pictures = fmean(score for score, _ in scored) if scored else None
     mean = mean_of_pictures if len(scored) == len(files) else None
-    near = mean_of_pictures is not None and abs(mean_of_pictures - threshold) <= REACH
+    near = mean_of_pictures is not None and abs(mean_of_pictures - threshold) < REACH
     return FolderGate(
         folder=str(folder),
         threshold=threshold,

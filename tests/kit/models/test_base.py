@@ -4,7 +4,6 @@ from fakes import toy_base
 from kit.errors import WeightsError
 from kit.generation.devices.multi_gpu import load_painter
 from kit.models.base import load_base
-from kit.workers.devices import pick_devices
 
 
 def test_kolors_that_was_never_fetched_is_told_with_the_command_that_fetches_it(tmp_path, monkeypatch):
@@ -19,11 +18,6 @@ def test_kolors_that_was_never_fetched_is_told_with_the_command_that_fetches_it(
     (tmp_path / "Kolors" / "unet").mkdir(parents=True)
     with pytest.raises(WeightsError, match=r"lacks unet/config\.json, .* fetches what is missing"):
         load_base("kolors")
-
-
-def test_a_device_that_is_named_twice_is_refused():
-    with pytest.raises(WeightsError, match="devices 'cpu, cpu': each must be named once"):
-        pick_devices("cpu, cpu")
 
 
 def test_a_folder_without_a_config_is_no_base(base_copy):

@@ -12,3 +12,8 @@ def test_without_a_gpu_all_devices_are_the_cpu_and_a_gpu_is_refused():
         pick_devices("cpu,cuda:1")
     with pytest.raises(WeightsError, match="device 'gpu': this machine has cpu"):
         pick_device("gpu")
+
+
+def test_a_device_that_is_named_twice_is_refused():
+    with pytest.raises(WeightsError, match="devices 'cpu, cpu': each must be named once"):
+        pick_devices("cpu, cpu")
