@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import torch
 from diffsynth.models.sd_unet import PopBlock
 from diffsynth.models.sdxl_unet import SDXLUNet
-from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import Tensor, nn
 
 from kit.errors import RunError
@@ -17,13 +16,8 @@ from kit.generation.ip_adapter.picture_attention import PictureAttention
 from kit.generation.sampling.tiled import sizes_of
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
-from kit.models.kolors.unet import attentions, parted_layers, regions, rising_layers
+from kit.models.kolors.unet import attentions, parted_layers, rising_layers
 from kit.models.sizes import UNetSizes
-
-SHAPES = 64
-"""More than SDXL's UNet has of blocks that differ in widths; torch stops compiling after 8."""
-COMPILED_SAVES, COMPILING_S = 0.17, 72.0
-"""Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
 
 
 class CachedProjection(nn.Module):
@@ -105,13 +99,12 @@ class Denoiser:
                 self.unet.to(before)
             self._dtype, self.compiled = before, compiled
 
-    def compile(self, rows: Collection[int]) -> None:
-        """Compile the parts that repeat, for calls of so many rows; others run as before.
+    def compile_for(self, rows: Collection[int]) -> None:
+        """Run what is compiled of the UNet in calls of so many rows; others run as before.
 
-        The next call of each takes longer. Channels go last, which is faster compiled and slower not.
+        Channels go last, which is faster compiled and slower not.
         """
         self.unet.to(memory_format=torch.channels_last)
-        compile_parts(self.unet)
         self.compiled = rows
 
     def set_text(self, cross: Tensor) -> None:
@@ -174,19 +167,6 @@ def refuse_too_small(sizes: UNetSizes, rows: int, size: int) -> None:
 def halves_of(settings: DrawSettings) -> list[int]:
     """Return how many rows of a call a panel has, for each kind of call: 2 while it is guided, else 1."""
     return [2] * (settings.guided_steps > 0) + [1] * (settings.guided_steps < settings.steps)
-
-
-def compiling_pays(seconds: float, kinds: int) -> bool:
-    """Return whether drawing for so long, with so many kinds of calls, is faster compiled."""
-    return seconds * COMPILED_SAVES > COMPILING_S * kinds
-
-
-def compile_parts(network: SDXLUNet | SDXLVAEDecoder) -> None:
-    """Compile the parts that repeat, each when it is next called; what cannot be compiled runs as before."""
-    torch._dynamo.config.suppress_errors = True  # torch has no public way to fall back
-    torch.compiler.config.recompile_limit = max(torch.compiler.config.recompile_limit, SHAPES)
-    for region in regions(network):
-        region.compile(dynamic=False)
 
 
 def _cached_projections(unet: SDXLUNet) -> Iterator[CachedProjection]:

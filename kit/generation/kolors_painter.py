@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -17,9 +17,10 @@ from kit.experiment.steps import Step
 from kit.experiment.tables import SamplerName
 from kit.generation.anchors.joining import join_anchors, sharing_of
 from kit.generation.anchors.pictured_anchors import AnchorLatents, PicturedAnchors
+from kit.generation.compiling import compiled_in_turn, compiling_pays
 from kit.generation.controls.held_panels import by_half
 from kit.generation.controls.kolors_controlnets import KolorsControlNets, refuse_strangers
-from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
+from kit.generation.denoiser import Denoiser, halves_of, refuse_too_small
 from kit.generation.devices.device_memory import (
     BATCHES,
     enough_memory,
@@ -31,7 +32,9 @@ from kit.generation.devices.device_memory import (
 from kit.generation.ip_adapter.picture_attention import looking
 from kit.generation.ip_adapter.picture_reading import KolorsPictures
 from kit.generation.painter import (
+    ALONE,
     BatchPlan,
+    CompileShare,
     DrawFailure,
     DrawResult,
     PanelRequest,
@@ -68,9 +71,10 @@ class KolorsPainter:
 
     prompt_tokens = TOKENS - PREFIX_TOKENS
 
-    def __init__(self, base: Base, device: str = "auto") -> None:
+    def __init__(self, base: Base, device: str = "auto", compile_share: CompileShare = ALONE) -> None:
         """Take a base, of which nothing is loaded yet; of several GPUs, this process then uses the one."""
         self.device = pick_device(device)
+        self._compile_share = compile_share
         self.hardware = take_over(self.device)
         self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {
@@ -232,9 +236,24 @@ class KolorsPainter:
         self._draw_with(self._base)
         self._learn_words(requests)
         if plan is not None and plan.compiled and not self._denoiser.compiled:
-            self._denoiser.compile(rows=[plan.panels * halves for halves in halves_of(settings)])
-            compile_parts(self._decoder)
+            self._compile(requests, settings, plan)
         return drawn_held_alike(requests, lambda alike: self._in_memory(alike, settings))
+
+    def _compile(self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan) -> None:
+        """Compile the UNet and the decoder by one step of these pictures, of each kind, that is thrown away.
+
+        What does not fit into memory so is compiled when it is called.
+        """
+        kinds = halves_of(settings)
+        self._denoiser.compile_for(rows=[plan.panels * halves for halves in kinds])
+        alike = [one for one in requests if one.held_by == requests[0].held_by]
+        noise = self._first_noise(alike, settings)
+        for _ in compiled_in_turn([self._denoiser.unet, self._decoder], self._compile_share):
+            with suppress(torch.OutOfMemoryError):
+                for halves in kinds:
+                    step = replace(settings, steps=1, cache_every=1, guidance_until=float(halves == 2))
+                    latents = self._denoise(noise, alike, step)
+                decoded(self._decoder, latents[0])
 
     @torch.inference_mode()
     def _learn_words(self, requests: Sequence[PanelRequest]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeAlias
 
 from pydantic import PositiveInt
 
@@ -209,6 +209,17 @@ class BatchPlan:
     """At most so many at once."""
     compiled: bool
     """Whether the UNet is compiled first."""
+
+
+class CompileShare(NamedTuple):
+    """What a worker compiles first of what several need; the rest it finds in the cache that they share."""
+
+    number: int
+    """Of the worker, from 0."""
+    workers: int
+
+
+ALONE = CompileShare(0, 1)
 
 
 class Painter(Protocol):

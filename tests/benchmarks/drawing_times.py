@@ -144,6 +144,7 @@ def watch_painting(times: Times, before: Callable[[], None]) -> None:
     KolorsPainter._denoise = waited  # type: ignore[method-assign]
     times.watch(KolorsPainter, "_denoise", "denoising")
     times.watch(module, "decoded", "decoding")
+    times.watch(KolorsPainter, "_compile", "compiling")
     times.watch(KolorsPainter, "encode_prompts", "texts")
     times.watch(KolorsPainter, "take_states", "texts taken")
     times.watch(KolorsPainter, "plan_batches", "settling")

@@ -155,8 +155,8 @@ def _end(phases: Phases) -> float | None:
 
 LOADING = (
     "began after", "imports", "base opened", "texts read", "of it weights", "texts taken", "settling",
-    "of it weights", "first batch", "of it weights", "usual batch", "idle before the first batch",
-    "idle after the last",
+    "of it weights", "first batch", "of it weights", "of it compiling", "usual batch",
+    "idle before the first batch", "idle after the last",
 )  # fmt: skip
 
 
@@ -176,6 +176,7 @@ def _loading_rows(run: RunTimes) -> Iterator[list[object]]:
             _seconds(of(phases, "texts taken")),
             *_with_weights(phases, of(phases, "settling")),
             *_with_weights(phases, batches[:1]),
+            _seconds(of(phases, "compiling")),
             median(one.seconds for one in batches[1:] or batches),
             batches[0].begin - phases[0].begin - before,
             run.ended - batches[-1].end,

@@ -25,10 +25,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.denoiser import compile_parts
+from kit.generation.compiling import compiled_in_turn
 from kit.generation.devices.device_memory import TILES, USUAL_SIDE
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.painter import DrawResult, PanelRequest, RedrawRequest
+from kit.generation.painter import ALONE, DrawResult, PanelRequest, RedrawRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
 from kit.lora.formats import LoraPair
@@ -195,8 +195,8 @@ def part_ours(bench: Bench) -> Json:
     }  # fmt: skip
     if (bench.out / "text.pt").is_file():
         result |= _parity(bench, painter)
-    painter._denoiser.compile(rows=[2 * PANELS])
-    compile_parts(painter._decoder)
+    painter._denoiser.compile_for(rows=[2 * PANELS])
+    [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):
         result[f"{turn}_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
@@ -313,8 +313,8 @@ def part_drafts(bench: Bench) -> Json:
     result: Json = {}
     for way in ("eager", "compiled"):
         if way == "compiled":
-            painter._denoiser.compile(rows=[2 * PANELS, PANELS])
-            compile_parts(painter._decoder)
+            painter._denoiser.compile_for(rows=[2 * PANELS, PANELS])
+            [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
             painter.draw(bench.requests(), replace(final, steps=4, guidance_until=0.5))
         for name, how in kinds.items():
             painter.draw(bench.requests(), replace(how, steps=3))

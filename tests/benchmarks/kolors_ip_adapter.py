@@ -13,10 +13,10 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWi
 
 from kit.experiment.references.image_prompt_record import UNET_PARTS, ImagePromptRecord
 from kit.files.encodings import sha256_bytes
-from kit.generation.denoiser import compile_parts
+from kit.generation.compiling import compiled_in_turn
 from kit.generation.ip_adapter.picture_attention import looking
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.painter import PanelRequest
+from kit.generation.painter import ALONE, PanelRequest
 from kit.generation.references.image_prompt import ImagePrompt
 from kit.images.png_metadata import encoded
 from kit.models.base import load_base
@@ -77,8 +77,8 @@ def part_ip_adapter_compiled(bench: "Bench") -> Json:
     folder, settings, painter, result = adapter_of(bench), bench.settings(), bench.painter(), Json()
     kinds = {"free": bench.requests(), "a picture each": shown(bench, folder, 1)}
     painter.draw(kinds["a picture each"], replace(settings, steps=1))
-    painter._denoiser.compile(rows=[2 * len(kinds["free"])])
-    compile_parts(painter._decoder)
+    painter._denoiser.compile_for(rows=[2 * len(kinds["free"])])
+    [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
     for name, requests in kinds.items():
         seconds = bench.timed(lambda: painter.draw(requests, replace(settings, steps=2)))  # noqa: B023
         result[name] = {"compiling_s": seconds, **_drawn(bench, painter, requests, settings)}

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,8 +114,8 @@ def measure(out: Path, drawing: Drawing, counts: Sequence[int], *, side_by_side:
     name: Callable[[int], str] = (lambda number: f"cuda:{number}") if on_gpus else (lambda number: "cpu")
     for group in together([n for n in counts if n <= there], there, side_by_side):
         begun = [start(out, [name(number) for number in numbers], drawing) for numbers in group]
-        for one in begun:
-            finish(one)
+        with ThreadPoolExecutor(len(begun)) as waiting:  # whoever is done first is noted first
+            list(waiting.map(finish, begun))
 
 
 def report(out: Path, panels: Sequence[int]) -> str:

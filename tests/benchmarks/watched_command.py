@@ -29,9 +29,9 @@ def before_drawing(drawing: Drawing) -> None:
 
         sleep_in_place_of_drawing(drawing.sleep)
     if drawing.eager:
-        from kit.generation import denoiser
+        from kit.generation import compiling
 
-        denoiser.COMPILING_S = float("inf")
+        compiling.COMPILING_S = float("inf")
 
 
 def draw(folder: Path, devices: Sequence[str], drawing: Drawing) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from kit.errors import WeightsError
-from kit.generation.painter import Painter
+from kit.generation.painter import ALONE, CompileShare, Painter
 from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import pipeline_folder
@@ -37,12 +37,13 @@ def painters_on(
         yield painters
 
 
-def load_painter(base: BaseChoice, device: str = "auto") -> Painter:
+def load_painter(base: BaseChoice, device: str = "auto", compile_share: CompileShare = ALONE) -> Painter:
     """Return the painter of a base.
 
     Args:
         base: "mini", "kolors", a folder's path, or the parts.
         device: "cpu", "cuda", one GPU of several such as "cuda:1", or "auto" for CUDA where there is one.
+        compile_share: what it compiles before other workers do, should it compile.
     """
     if (folder := pipeline_folder(base)) is not None:
         if find_spec("diffusers") is None:
@@ -54,4 +55,4 @@ def load_painter(base: BaseChoice, device: str = "auto") -> Painter:
     from kit.generation.kolors_painter import KolorsPainter
     from kit.models.base import load_base
 
-    return KolorsPainter(load_base(base), device)
+    return KolorsPainter(load_base(base), device, compile_share)

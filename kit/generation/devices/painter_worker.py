@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.devices.processor import cpu_arithmetic
-from kit.generation.painter import DrawFailure
+from kit.generation.painter import CompileShare, DrawFailure
 from kit.messages import Message, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.workers.ray_session import fetched
@@ -56,18 +56,19 @@ BARE = LentLora((), None, 1.0)
 class PainterWorker:
     """Draws whatever it is asked for, with the LoRA that is named beside."""
 
-    def __init__(self, base: BaseChoice, device: str, threads: int) -> None:
+    def __init__(self, base: BaseChoice, device: str, threads: int, compile_share: CompileShare) -> None:
         """Take a base, which is looked for on this machine.
 
         Args:
             base: as `load_painter` takes it.
             device: "cpu" or "cuda".
             threads: that compute on a CPU; its last bits hang on them.
+            compile_share: what it compiles before others do.
         """
         import torch
 
         torch.set_num_threads(threads)
-        self._painter, self._worn = load_painter(base, device), BARE.key
+        self._painter, self._worn = load_painter(base, device, compile_share), BARE.key
 
     @property
     def facts(self) -> WorkerFacts:

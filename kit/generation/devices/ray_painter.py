@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast, overload
 from weakref import WeakValueDictionary
 
@@ -20,7 +21,7 @@ from kit.generation.devices.painter_worker import (
     WorkerFacts,
     differences,
 )
-from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
+from kit.generation.painter import BatchPlan, CompileShare, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.models.bases.base_parts import BaseChoice
 from kit.workers.crew import Crew, Heard, crew_on
 from kit.workers.ray_session import Worker, WorkerGone, lent
@@ -64,10 +65,10 @@ def _begun(crew: Crew, base: BaseChoice) -> WorkerFacts:
     """Have the base looked for by all, leave out who would draw otherwise, and return what the rest are."""
     import torch
 
-    threads = torch.get_num_threads()
+    threads, numbers, workers = torch.get_num_threads(), count(), len(crew.living)
 
     def maker(device: str) -> partial[PainterWorker]:
-        return partial(PainterWorker, base, device, threads)
+        return partial(PainterWorker, base, device, threads, CompileShare(next(numbers), workers))
 
     told = crew.make(maker, differences)
     kinds = sorted({facts.hardware for facts in told})

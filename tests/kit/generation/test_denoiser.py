@@ -11,8 +11,9 @@ from torch import nn
 from kit.errors import LoraError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.shared_attention import AnchoredRow, Sharing
+from kit.generation.compiling import compiled_in_turn
 from kit.generation.denoiser import Denoiser
-from kit.generation.painter import BatchPlan
+from kit.generation.painter import ALONE, BatchPlan
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
@@ -90,7 +91,7 @@ class Counting:
     def __init__(self, engine: Denoiser) -> None:
         self.engine, self.compiled = engine, ()
 
-    def compile(self, rows: Collection[int]) -> None:
+    def compile_for(self, rows: Collection[int]) -> None:
         self.compiled = rows
 
     def __getattr__(self, name: str) -> object:
@@ -140,7 +141,8 @@ def test_compiled_blocks_predict_the_same_with_anchors_too_and_other_batches_run
     for count, sharing in plans:
         engine.share(sharing)
         before.append(predict(count))
-    engine.compile(rows=[2, 1])
+    engine.compile_for(rows=[2, 1])
+    [_] = compiled_in_turn([engine.unet], ALONE)
     for (count, sharing), expected in zip(plans, before, strict=True):
         engine.share(sharing)
         torch.testing.assert_close(predict(count), expected, rtol=0, atol=1e-4)

@@ -1,0 +1,76 @@
+from collections import Counter
+
+import pytest
+import torch
+from fakes import toy_base
+from torch import nn
+
+from kit.generation.compiling import compiled_in_turn
+from kit.generation.painter import ALONE, CompileShare
+from kit.models.base import load_base
+from kit.models.kolors.unet import regions
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+
+
+def networks():
+    base = load_base(toy_base())
+    return [base.unet(), base.vae_decoder()]
+
+
+def compiled(parts: list[nn.Module]) -> set[int]:
+    """Return the numbers of those that are compiled when they are next called."""
+    return {number for number, part in enumerate(parts) if part._compiled_call_impl is not None}
+
+
+def turns(share: CompileShare) -> list[set[int]]:
+    """Return which parts of the networks are added in each turn of a worker."""
+    both = networks()
+    parts = [part for network in both for part in regions(network)]
+    told, before = [], set()
+    for _ in compiled_in_turn(both, share):
+        told.append(compiled(parts) - before)
+        before = compiled(parts)
+    assert before == set(range(len(parts)))
+    return told
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 50])
+def test_workers_begin_with_parts_that_differ_and_end_with_all(workers):
+    told = [turns(CompileShare(number, workers)) for number in range(min(workers, 8))]
+    first = Counter(part for one in told for part in one[0])
+    assert set(first.values()) == {1}
+    if workers <= 8:
+        assert set(first) == set.union(*told[0])  # together they compile each part in their first turn
+    if workers > 1:
+        assert told[1][-1] == told[0][0]  # who begins one further ends with what the one before begins with
+
+
+def test_parts_of_a_kind_are_compiled_in_one_turn():
+    unet, decoder = networks()
+    for _ in compiled_in_turn([unet, decoder], CompileShare(0, 4)):
+        now = [part for network in (unet, decoder) for part in regions(network)]
+        kinds: dict[object, set[bool]] = {}
+        for part in now:
+            key = (type(part), tuple(weight.shape for weight in part.parameters()))
+            kinds.setdefault(key, set()).add(part._compiled_call_impl is not None)
+        assert all(len(found) == 1 for found in kinds.values())
+
+
+def test_alone_all_is_compiled_at_once():
+    assert len(turns(ALONE)) == 1
+
+
+def test_what_cannot_be_compiled_runs_as_before(monkeypatch):
+    unet, _ = networks()
+    part = unet.conv_norm_out
+    given = torch.randn(2, part.num_channels, 8, 8)
+    with torch.inference_mode():
+        before = part(given)
+
+        def broken(*_: object, **__: object) -> object:
+            raise RuntimeError("no compiler here")
+
+        monkeypatch.setattr("torch._inductor.compile_fx.compile_fx", broken)
+        for _ in compiled_in_turn([unet], ALONE):
+            assert torch.equal(part(given), before)
