@@ -5,7 +5,7 @@ picture. So the mean is given only where that script would give one, and what do
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from PIL.Image import Image
 
-from eval.scorers.batches import batches_ahead
+from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.calibration import Calibration
 from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import through_jpeg
@@ -45,6 +45,10 @@ _DEEP = ("I", "F")
 
 class GateScorer(Scorer, Protocol):
     """A scorer that tells what it sees of a picture."""
+
+    @property
+    def at_once(self) -> int:
+        """How many batches it scores at the same time."""
 
     def seen(self, picture: Image) -> Image:
         """Return the small picture that its network sees of one, and that scores as it does."""
@@ -191,9 +195,9 @@ class _GatePictures:
         scores: dict[str, float] = {}
         faults: dict[str, str] = {}
         looks: dict[str, Look] = {}
-        for batch in batches_ahead(self._read, self.areas, BATCH):
-            seen = {file.name: file.seen for file in batch if file.seen is not None}
-            scores |= dict(zip(seen, self.scorer.score(list(seen.values())), strict=True))
+        batches = batches_ahead(self._read, self.areas, BATCH)
+        for batch, found in results_in_turn(self._scores, batches, self.scorer.at_once):
+            scores |= found
             faults |= {file.name: file.fault for file in batch if file.fault}
             looks |= {file.name: file.look for file in batch if file.look is not None}
             self.sizes |= {file.name: file.size for file in batch if file.size is not None}
@@ -207,16 +211,25 @@ class _GatePictures:
             for path in self.areas
         )
 
+    def _scores(self, batch: Sequence[_File]) -> dict[str, float]:
+        """Return each picture's score."""
+        seen = {file.name: file.seen for file in batch if file.seen is not None}
+        return dict(zip(seen, self.scorer.score(list(seen.values())), strict=True))
+
     def elsewhere(self) -> dict[Message, float]:
         """Return the mean of the pictures, which `score` has looked at, after each of HARMLESS."""
         found: list[float] = []
         paths = [path for path in self.areas if path.name in self.sizes]
-        for batch in batches_ahead(self._changed, paths, BATCH):
-            found += self.scorer.score([seen for all_seen in batch for seen in all_seen])
+        changed = batches_ahead(self._changed, paths, BATCH)
+        for _, scores in results_in_turn(self._scores_of_all, changed, self.scorer.at_once):
+            found += scores
         return {
             tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): fmean(found[number :: len(HARMLESS)])
             for number, how in enumerate(HARMLESS)
         }
+
+    def _scores_of_all(self, batch: Sequence[Sequence[Image]]) -> list[float]:
+        return self.scorer.score([seen for all_seen in batch for seen in all_seen])
 
     def _read(self, path: Path) -> _File:
         with self.budget.of(self.areas[path]):

@@ -37,6 +37,9 @@ class AestheticScorer:
     A picture that is not square is scored on its centre square, as the contest does it.
     """
 
+    at_once = 1
+    """Batches that are scored at the same time."""
+
     def __init__(
         self,
         network: AestheticsPredictorV2Linear,

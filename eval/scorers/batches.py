@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -28,6 +29,27 @@ def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int
         while coming:
             now, coming = coming, begun()
             yield [one.result() for one in now]
+
+
+def results_in_turn(
+    work: Callable[[Item], Made], items: Iterable[Item], at_once: int
+) -> Iterator[tuple[Item, Made]]:
+    """Yield items with the work's results, in their order; so many are worked at at the same time."""
+    if at_once == 1:
+        yield from ((item, work(item)) for item in items)
+        return
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        waiting: deque[tuple[Item, Future[Made]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) > at_once:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        for item, result in waiting:
+            yield item, result.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _threads() -> int:

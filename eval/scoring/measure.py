@@ -1,8 +1,6 @@
 """Every picture measured once."""
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL.Image import Image
 
-from eval.scorers.batches import batches_ahead
+from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Inscription, Stamp
 from eval.scoring.letters import from_row, to_row
@@ -85,7 +83,7 @@ def measure(
     with ScoreCache.open(path) as cache:
         begun: set[str] = set()
         asked = (_Batch.of(panels, begun, tools, cache) for panels in batches_ahead(read, slots, BATCH))
-        for batch, found in _in_turn(partial(_measured_now, tools), asked, tools.at_once):
+        for batch, found in results_in_turn(partial(_measured_now, tools), asked, tools.at_once):
             _keep_batch(batch, found, tools, cache, measured)
             readings.update({slot: replace(reading, picture=None) for slot, reading, _ in batch.panels})
             if progress is not None:
@@ -177,27 +175,6 @@ def _measured_now(tools: Scorers, batch: _Batch) -> _Found:
     if tools.reader and (unread := batch.without(batch.letters)):
         found = found._replace(read=list(unread), letters=tools.reader.read(list(unread.values())))
     return found
-
-
-def _in_turn(
-    work: Callable[[_Batch], _Found], batches: Iterable[_Batch], at_once: int
-) -> Iterator[tuple[_Batch, _Found]]:
-    """Yield batches with what was found, in their order; so many are measured at the same time."""
-    if at_once == 1:
-        yield from ((batch, work(batch)) for batch in batches)
-        return
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        waiting: deque[tuple[_Batch, Future[_Found]]] = deque()
-        for batch in batches:
-            waiting.append((batch, pool.submit(work, batch)))
-            if len(waiting) > at_once:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for batch, found in waiting:
-            yield batch, found.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _keep_batch(batch: _Batch, found: _Found, tools: Scorers, cache: ScoreCache, measured: Measured) -> None:

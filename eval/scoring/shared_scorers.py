@@ -212,6 +212,11 @@ class _SharedScorer(NamedTuple):
     metric: Metric
     preparation: "Preparation | None"
 
+    @property
+    def at_once(self) -> int:
+        """Batches that are scored at the same time: one by each worker."""
+        return max(1, len(self.crew.living))
+
     def seen(self, picture: "Image") -> "Image":
         """Return what the network sees of one picture, and what is to be sent of it."""
         return self.preparation.seen(picture) if self.preparation else picture

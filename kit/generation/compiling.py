@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import torch
+import torch._inductor.config
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import nn
@@ -26,8 +27,10 @@ def compiled_in_turn(networks: Sequence[SDXLUNet | SDXLVAEDecoder], share: Compi
     """Have the parts that repeat compiled when they are next called, a share after each yield, ours first.
 
     Inductor keeps what one process of a machine compiled in a folder that all read, so the shares of others
-    are there by the time that their turn comes. What cannot be compiled runs as before.
+    are there by the time that their turn comes. What cannot be compiled runs as before. No kernel is chosen
+    by how fast it was just now where that decides the last bits: each process draws the same.
     """
+    torch._inductor.config.deterministic = True
     torch._dynamo.config.suppress_errors = True  # torch has no public way to fall back
     torch.compiler.config.recompile_limit = max(torch.compiler.config.recompile_limit, SHAPES)
     kinds: dict[object, list[nn.Module]] = {}

@@ -2,7 +2,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Barrier, Lock
 
 import numpy as np
 import pytest
@@ -31,6 +31,8 @@ class Brightness:
         source="test",
         stamp=Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=True),
     )
+
+    at_once = 1
 
     def score(self, panels: Sequence[Image.Image]) -> list[float]:
         return [float(np.asarray(panel.convert("L")).mean()) / 25 for panel in panels]
@@ -280,6 +282,24 @@ def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: py
     assert max(small) <= 2 * 16 * 16
     assert max(held) == 64 * 64, "alone"
     assert [file.score for file in found.files[:6]] == [pytest.approx(number + 2) for number in range(6)]
+
+
+def test_as_many_batches_are_scored_at_a_time_as_there_are_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2, timeout=60)
+
+    class Two(Brightness):
+        at_once = 2
+
+        def score(self, panels: Sequence[Image.Image]) -> list[float]:
+            both.wait()  # ends when the other batch is here, too
+            return super().score(panels)
+
+    for number in range(8):
+        save(tmp_path / f"{number}.png", 5.6 + number / 10, LARGE)
+    monkeypatch.setattr("eval.gate.BATCH", 2)
+    assert gate(tmp_path, Two()) == gate(tmp_path, Brightness())
 
 
 def test_a_picture_below_the_calibrated_floor_is_named_and_still_counts(tmp_path: Path) -> None:

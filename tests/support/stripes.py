@@ -51,6 +51,8 @@ trigger = "触发词"
 class Brightness:
     """Scores 1 (black) to 10 (white)."""
 
+    at_once = 1
+
     def __init__(self, weights: str = "b" * 64) -> None:
         self.metric = Metric(
             name="aesthetic",

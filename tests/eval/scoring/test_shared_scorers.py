@@ -48,6 +48,8 @@ def test_run_draws_and_scores_on_the_machines_what_it_does_alone(cluster, tmp_pa
 class WholePictures:
     """Scores as another scorer does, and sees the whole of a picture."""
 
+    at_once = 1
+
     def __init__(self, scorer):
         self.metric, self.score = scorer.metric, scorer.score
 
