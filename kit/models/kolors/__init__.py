@@ -1,1 +1,1 @@
-"""Kolors' networks at any size; the only folder that imports diffsynth."""
+"""Kolors' networks at any size."""

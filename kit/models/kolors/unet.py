@@ -1,4 +1,4 @@
-"""Kolors' UNet at any size; this folder is the only one that imports diffsynth."""
+"""Kolors' UNet at any size."""
 
 from collections.abc import Iterator
 from functools import cache
