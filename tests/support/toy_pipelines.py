@@ -228,7 +228,7 @@ def _cascade(place: Path) -> None:
         in_channels=4, out_channels=4, patch_size=2, effnet_in_channels=16, switch_level=(True,),
         block_types_per_layer=(coarse, (*coarse, "SDCascadeAttnBlock")),
     )  # fmt: skip
-    vqgan = PaellaVQModel(bottleneck_blocks=1, num_vq_embeddings=32)
+    vqgan = PaellaVQModel(bottleneck_blocks=1, num_vq_embeddings=32, embed_dim=16)
     parts = {
         "tokenizer": clip_tokenizer(),
         "text_encoder": _text(WIDTH),
