@@ -94,9 +94,7 @@ def both(request: pytest.FixtureRequest) -> tuple[KolorsPainter, Theirs]:
     return painter, Theirs(lora)
 
 
-@pytest.mark.parametrize(
-    ("size", "panels", "cfg"), [(64, 3, 1.0), (64, 3, 4.0), (128, 1, 1.0), (128, 1, 4.0), (256, 1, 4.0)]
-)
+@pytest.mark.parametrize(("size", "panels", "cfg"), [(64, 3, 1.0), (64, 3, 4.0), (256, 1, 4.0)])
 def test_latents_and_pictures_are_those_of_diffsynths_pipeline(both, size, panels, cfg):
     painter, theirs = both
     settings = DrawSettings(steps=STEPS, cfg=cfg, size=size, noise="contest")
