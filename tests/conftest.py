@@ -3,6 +3,7 @@
 import gc
 import os
 
+import hollow_networks  # noqa: F401
 import pytest
 import small_mosaics  # noqa: F401
 from browser import chromium, visit  # noqa: F401
