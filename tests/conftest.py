@@ -3,10 +3,11 @@
 import gc
 import os
 
-import hollow_networks  # noqa: F401
+import kept_in_process  # noqa: F401
 import pytest
 import small_mosaics  # noqa: F401
 from browser import chromium, visit  # noqa: F401
+from hollow_networks import spare_hollow_networks
 from hypothesis import HealthCheck, settings
 from ray_nodes import cluster, three_machines  # noqa: F401
 from without_bases import pytest_configure  # noqa: F401
@@ -30,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Have the garbage collector look no more at what was imported: that takes half a second each time."""
+    spare_hollow_networks()
     gc.collect()
     gc.freeze()
     gc.enable()
