@@ -28,7 +28,7 @@ from kit.models.bases.base_parts import BaseChoice
 from kit.models.layouts import diffusers_export
 from kit.models.layouts.diffusers_export import export_to_diffusers
 
-TEXTS = ("一个小女孩坐在沙发上", "一只橙色的小猫，奔跑，在森林", "小猫在浴室洗澡", "夜空下有流星")
+TEXTS = ("一个小女孩坐在沙发上", "一只橙色的小猫，奔跑，在森林")
 NEGATIVE = "模糊，变形"
 STEPS, CFG, SIDE = 3, 4.0, 64
 SETTINGS = DrawSettings(steps=STEPS, cfg=CFG, size=SIDE, noise="portable")
