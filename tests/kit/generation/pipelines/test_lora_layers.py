@@ -76,11 +76,14 @@ class Toys:
 
     @cached_property
     def wearing(self) -> Any:
-        """The bare pipeline, which has every LoRA that it was given, and draws with those that are asked for."""
+        """The bare pipeline with every LoRA that it was given; it draws with those that are asked for."""
         return toy_pipeline(self.base)
 
     def theirs(self, worn: Mapping[Path, float]) -> NDArray[np.int16]:
-        pipeline, noise = self.wearing if worn else toy_pipeline(self.base), first_noise(SEED, HOW, "cpu", None)
+        pipeline, noise = (
+            self.wearing if worn else toy_pipeline(self.base),
+            first_noise(SEED, HOW, "cpu", None),
+        )
         names = {file.stem: strength for file, strength in worn.items()}
         for file in worn.keys() - self.given:
             pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=file.stem)
