@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,7 @@ def painter() -> KolorsPainter:
 # the same as diffusers
 
 
+@cache
 def their_unet() -> UNet2DConditionModel:
     unet = UNet2DConditionModel.from_pretrained(toy_published() / "unet", torch_dtype=EXACT).eval()
     for name, layer in unet.named_modules():
@@ -81,6 +83,7 @@ def their_unet() -> UNet2DConditionModel:
     return unet
 
 
+@cache
 def their_net(kind: str) -> ControlNetModel:
     return ControlNetModel.from_pretrained(kolors_controlnets()[kind], torch_dtype=EXACT).eval()
 
