@@ -132,8 +132,9 @@ def _stable_diffusion(file: TensorFile) -> Message:
 
 def foreign_network(file: TensorFile) -> Message | None:
     """Return what a LoRA is that is for no base here; None where its names do not tell."""
+    lora = [name for name in file.kinds if _LORA.search(name)]
     for pattern, what in _NETWORKS[1:]:
-        if _any(pattern, [name for name in file.kinds if _LORA.search(name)]):
+        if _any(pattern, lora):
             return _with_version(tr(what), file.metadata)
     return None
 
