@@ -3,7 +3,7 @@
 import gc
 import os
 
-import kept_in_process  # noqa: F401
+import kept_scorers  # noqa: F401
 import pytest
 import small_mosaics  # noqa: F401
 from browser import chromium, visit  # noqa: F401
