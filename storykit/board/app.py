@@ -49,7 +49,7 @@ def board_app(board: ServedBoard) -> FastAPI:
     app.get("/static/{name}")(static)
     app.post("/language")(choose_language)
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # as they are: include_router would make each anew
     return app
 
 
