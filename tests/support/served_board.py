@@ -1,14 +1,17 @@
 """A board that is served to tests: to a client in this process, or by a process of its own to a browser."""
 
+import atexit
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from nursery import BOARD, Born, bear
 from starlette.testclient import TestClient
 
@@ -28,7 +31,16 @@ def board_client(folder: Path, language: str = "en") -> TestClient:
     headers = {"origin": HERE, "x-form-token": access.form_token, "accept-language": language}
     client = TestClient(app, base_url=HERE, headers=headers, follow_redirects=False)
     client.cookies.set(access.cookie, access.token)
+    client.portal = _event_loop()
     return client
+
+
+@cache
+def _event_loop() -> BlockingPortal:
+    """Start the loop that serves every client; without it each request would start one, and threads."""
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    return until_the_end.enter_context(start_blocking_portal())
 
 
 def access_of(client: TestClient) -> Access:

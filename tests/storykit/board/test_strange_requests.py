@@ -24,6 +24,7 @@ def test_no_other_page_changes_anything(served, path) -> None:
         {"cookie": "storykit-8131=guess"}, {"cookie": "storykit-8132=" + access_of(client).token},
     ):  # fmt: skip
         stranger = TestClient(client.app, base_url=str(client.base_url), follow_redirects=False)
+        stranger.portal = client.portal
         told = {name: value for name, value in (ours | change).items() if value is not None}
         told.setdefault("cookie", f"{access_of(client).cookie}={access_of(client).token}")
         for kind in (URLENCODED, "text/plain", "application/json"):
