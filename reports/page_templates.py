@@ -42,6 +42,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("reports"),
         bytecode_cache=_COMPILED,
         autoescape=True,
+        auto_reload=False,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
