@@ -6,6 +6,7 @@ import os
 import kept_scorers  # noqa: F401
 import pytest
 import small_mosaics  # noqa: F401
+import without_fsync  # noqa: F401
 from browser import chromium, visit  # noqa: F401
 from hollow_networks import spare_hollow_networks
 from hypothesis import HealthCheck, settings
