@@ -15,7 +15,7 @@ from typing import IO
 
 PATIENCE_S = 600.0
 """After which a process that does nothing is taken for dead."""
-BOARD = ("uvicorn", "storykit.board.app")
+BOARD = ("uvicorn", "pandas", "storykit.board.app")
 DRAWING = ("kit.generation.kolors_painter", "kit.generation.generate")
 """What a board and what drawing would import first."""
 _NURSERY = """
