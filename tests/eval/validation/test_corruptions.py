@@ -1,11 +1,23 @@
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from eval.validation.corruptions import CHANGES, DAMAGES, SWAPPED, rendered, resized
+from eval.validation.corruptions import CHANGES, DAMAGES, SWAPPED, resized
+from kit.world.render import render
+from kit.world.scene import Scene
 from kit.world.tale import sample_tale
+
+pictured = cache(lambda scene: render(scene).picture)
+"""Each scene is rendered once; that it would look the same again is tested where it is drawn."""
+
+
+def rendered(scenes: Sequence[Scene]) -> list[Image.Image]:
+    return [pictured(scene) for scene in scenes]
 
 
 def pixels(pictures: list) -> np.ndarray:
