@@ -1,13 +1,12 @@
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from command import PATIENCE_S, Answer, refused, said, tell, tree
+from command import Answer, refused, said, tell, tree
 from entries import MINI, make_entry, make_scored_run, repack, unpack
-from paths import ROOT
+from nursery import PUBLISHING, bear
 from upload_server import TOKEN, Hub, upload_hub
 
 from kit.errors import PublishError
@@ -52,25 +51,17 @@ def hub(home, monkeypatch) -> Iterator[Hub]:
         yield state
 
 
-_COMMAND = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "tests/support")!r})
-import small_mosaics
-from storykit.cli.main import main
-main()
-"""
-
-
 def publish_alone(bundle: Path, folder: Path) -> Answer:
     """Publish in a process of its own, which is hasty and whose temporary files go to a folder."""
     folder.mkdir(exist_ok=True)
-    call = [sys.executable, "-c", _COMMAND, "publish", str(bundle), "--to", PATH]
-    environment = {**os.environ, **HASTY, "TMPDIR": str(folder)}
-    done = subprocess.run(
-        call, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert TOKEN not in done.stdout + done.stderr
-    return Answer(done.returncode, done.stdout, done.stderr)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**HASTY, "TMPDIR": str(folder)}.items():
+            patch.setenv(name, value)
+        process = bear(["publish", str(bundle), "--to", PATH], PUBLISHING)
+    with closing(process):
+        out, err = process.communicate()
+        assert TOKEN not in out + err
+        return Answer(process.wait(), out, err)
 
 
 def held_of(hub: Hub, files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -17,7 +17,8 @@ PATIENCE_S = 600.0
 """After which a process that does nothing is taken for dead."""
 BOARD = ("uvicorn", "pandas", "storykit.board.app")
 DRAWING = ("kit.generation.kolors_painter", "kit.generation.generate")
-"""What a board and what drawing would import first."""
+PUBLISHING = ("submissions.publish",)
+"""What a board, drawing and publishing would import first; not the SDK, which reads its environment then."""
 _NURSERY = """
 import atexit, importlib, json, os, signal, socket, sys
 from storykit.cli.main import main
