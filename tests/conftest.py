@@ -10,7 +10,7 @@ import without_fsync  # noqa: F401
 from browser import chromium, visit  # noqa: F401
 from hollow_networks import spare_hollow_networks
 from hypothesis import HealthCheck, settings
-from ray_nodes import cluster, three_machines  # noqa: F401
+from ray_nodes import cluster, end_cluster, ended_cluster, three_machines  # noqa: F401
 from without_bases import pytest_configure  # noqa: F401
 
 gc.disable()  # until all that stays for good is imported
@@ -28,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the long tests begin first, then those of a cluster; all others stay in their order."""
     early = {**dict.fromkeys(LONGEST, 0), **dict.fromkeys(CLUSTERED, 1)}
     items.sort(key=lambda item: early.get(item.path.name, len(early)))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have a cluster end as soon as a test comes that is none of its own."""
+    if item.path.name not in CLUSTERED:
+        end_cluster()
 
 
 def pytest_collection_finish() -> None:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from importlib.util import find_spec
@@ -83,19 +83,38 @@ def machines(*folders: Path, cpus: int = 1) -> Iterator[tuple[Any, list[Any]]]:
                 cluster.shutdown()
 
 
-@pytest.fixture(scope="session")
-def three_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[Any], Path]]:
-    """Yield a cluster that a worker's tests share, its machines, and the folder of the first.
+_RUNNING = ExitStack()
+"""Ends the cluster that runs now, if one does."""
+_NOW: list[tuple[Any, list[Any], Path]] = []
+
+
+def end_cluster() -> None:
+    """End the cluster that tests shared, where one runs: its processes take time and memory though idle."""
+    _NOW.clear()
+    _RUNNING.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_cluster() -> Iterator[None]:
+    """End at last the cluster of the last tests."""
+    yield
+    end_cluster()
+
+
+@pytest.fixture(scope="module")
+def three_machines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any], Path]:
+    """Return a cluster that test files share which follow each other, its machines, the folder of the first.
 
     Each begins in a folder with a base in it; the third's is another one.
     """
     needs_ray()
-    folders = [tmp_path_factory.mktemp(name) for name in ("first", "second", "third")]
-    for folder in folders:
-        copy_of_toy_base(folder / "base")
-    with_other_unet(folders[2] / "base")
-    with machines(*folders) as (cluster, nodes):
-        yield cluster, nodes, folders[0]
+    if not _NOW:
+        folders = [tmp_path_factory.mktemp(name) for name in ("first", "second", "third")]
+        for folder in folders:
+            copy_of_toy_base(folder / "base")
+        with_other_unet(folders[2] / "base")
+        _NOW.append((*_RUNNING.enter_context(machines(*folders)), folders[0]))
+    return _NOW[0]
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,13 @@ _connect = sqlite3.connect
 
 def _hasty(*asked: Any, **more: Any) -> sqlite3.Connection:
     connection = _connect(*asked, **more)
-    with suppress(sqlite3.Error):  # no database, or one that another program holds
-        connection.execute("PRAGMA synchronous = OFF")
+    with suppress(sqlite3.Error):  # no database, or one that another program holds, which is not waited for
+        [[patience]] = connection.execute("PRAGMA busy_timeout")
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("PRAGMA synchronous = OFF")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {patience}")
     return connection
 
 

@@ -18,7 +18,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.multi_gpu import load_painter, painters_on
 from kit.generation.devices.painter_worker import PainterWorker
 from kit.generation.generate import generate
-from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.generation.painter import ALONE, PanelRequest, RedrawRequest
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 
@@ -112,7 +112,7 @@ def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
     with pytest.raises(WeightsError, match="there is neither"):
         crew_of(painters).each(
             lambda worker: worker.actor.make.remote(
-                partial(PainterWorker, "nowhere", "cpu", torch.get_num_threads())
+                partial(PainterWorker, "nowhere", "cpu", torch.get_num_threads(), ALONE)
             )
         )
 
