@@ -132,10 +132,12 @@ def score(run: RunResults, devices: str = "auto", *, ray: str = "") -> "DataFram
         ray: a cluster of Ray that scores in place of this machine: auto, or HOST:PORT.
     """
     from eval.scoring.score import score as score_run
-    from eval.scoring.score import scorers_on
+    from eval.scoring.score import scorer_loader
+    from eval.scoring.shared_scorers import scorers_on
     from storykit.cli.terminal.progress import progress_bar
 
-    with scorers_on(run.run.loaded, devices, ray) as tools, progress_bar(tr("scoring")) as progress:
+    load = scorer_loader(run.run.loaded)
+    with scorers_on(load, devices, ray) as tools, progress_bar(tr("scoring")) as progress:
         scores = score_run(run.run, tools, progress)
     for note in scores.notes:
         warnings.warn(note, stacklevel=2)

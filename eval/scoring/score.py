@@ -10,7 +10,6 @@ they say how it is drawn, not what is to be seen. A plain prompt has no roles an
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import groupby
@@ -45,15 +44,12 @@ from eval.scoring.records import (
     write_scores,
 )
 from eval.scoring.remembered import remembering
-from eval.scoring.shared_scorers import scorers_at
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
 from kit.messages import tr
 from kit.progress import Progress
-from kit.workers.crew import Heard
-from kit.workers.endings import heard_as_warning
 
 Rows = NDArray[np.float32]
 
@@ -115,26 +111,11 @@ def score_of_set(
 
 def scorers_of(loaded: LoadedExperiment) -> Scorers:
     """Return the scorer and the encoder that an experiment names."""
-    return _loading(loaded)()
+    return scorer_loader(loaded)()
 
 
-@contextmanager
-def scorers_on(
-    loaded: LoadedExperiment, devices: str, cluster: str = "", heard: Heard = heard_as_warning
-) -> Iterator[Scorers]:
-    """Yield the scorers that an experiment names, on one device or shared by several.
-
-    Args:
-        loaded: the experiment.
-        devices: as `pick_devices` takes them.
-        cluster: the address of a cluster of Ray in place of this machine; empty: none.
-        heard: is told which of several workers is left out or has ended.
-    """
-    with scorers_at(_loading(loaded), devices, cluster, heard) as scorers:
-        yield scorers
-
-
-def _loading(loaded: LoadedExperiment) -> partial[Scorers]:
+def scorer_loader(loaded: LoadedExperiment) -> partial[Scorers]:
+    """Return what loads the scorers that an experiment names."""
     wanted = loaded.experiment.score
     calibration = Path(wanted.calibration) if wanted.calibration else None
     return partial(load_scorers, wanted.aesthetic, wanted.clip, calibration, letters=wanted.letters)

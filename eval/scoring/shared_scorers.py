@@ -15,9 +15,9 @@ from eval.scorers.protocols import Inscription, Metric, Stamp
 from kit.embedded import EMBEDDED
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.messages import Message, tr
-from kit.workers.crew import Crew, Heard, crew_on
 from kit.workers.endings import heard_as_warning
 from kit.workers.surroundings import Surroundings, strangeness, surroundings
+from kit.workers.worker_pool import Heard, WorkerPool, workers_on
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -116,7 +116,7 @@ def differences(one: ScorerFacts, first: ScorerFacts | None) -> Iterator[Message
 
 
 @contextmanager
-def scorers_at(
+def scorers_on(
     load: Load, devices: str, cluster: str = "", heard: Heard = heard_as_warning
 ) -> Iterator[Scorers]:
     """Yield scorers on one device, or shared by several.
@@ -152,7 +152,7 @@ def devices_picked(devices: str, cluster: str) -> list[str]:
 
 
 @contextmanager
-def predictor_at(
+def predictor_on(
     weights: str, devices: str, cluster: str, heard: Heard
 ) -> Iterator["AestheticScorer | _SharedScorer"]:
     """Yield the aesthetic predictor alone, on one device or shared by several.
@@ -190,32 +190,32 @@ def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Hear
     def maker(device: str) -> Callable[[], object]:
         return partial(ScoringWorker, load, device, threads)
 
-    with crew_on(devices, cluster, heard) as crew:
-        first = crew.make(maker, differences)[0]
-        scorer = _SharedScorer(crew, first.metric, first.preparation)
+    with workers_on(devices, cluster, heard) as pool:
+        first = pool.make(maker, differences)[0]
+        scorer = _SharedScorer(pool, first.metric, first.preparation)
         yield Scorers(
             aesthetic=scorer,
-            encoder=_SharedEncoder(crew, first.encoder),
+            encoder=_SharedEncoder(pool, first.encoder),
             tower=scorer if first.one_tower else None,
             calibration=first.calibration,
-            reader=_SharedReader(crew, first.reader) if first.reader else None,
-            at_once=len(crew.living),
+            reader=_SharedReader(pool, first.reader) if first.reader else None,
+            at_once=len(pool.living),
         )
 
 
-def _asked(crew: Crew, part: Part, name: str, items: Sequence[object]) -> Any:
-    return crew.ask("asked", part, name, items)[1]
+def _asked(pool: WorkerPool, part: Part, name: str, items: Sequence[object]) -> Any:
+    return pool.ask("asked", part, name, items)[1]
 
 
 class _SharedScorer(NamedTuple):
-    crew: Crew
+    pool: WorkerPool
     metric: Metric
     preparation: "Preparation | None"
 
     @property
     def at_once(self) -> int:
         """Batches that are scored at the same time: one by each worker."""
-        return max(1, len(self.crew.living))
+        return max(1, len(self.pool.living))
 
     def seen(self, picture: "Image") -> "Image":
         """Return what the network sees of one picture, and what is to be sent of it."""
@@ -223,35 +223,35 @@ class _SharedScorer(NamedTuple):
 
     def score(self, panels: "Sequence[Image]") -> list[float]:
         """Return one finite number per picture, in order."""
-        scores: list[float] = _asked(self.crew, "aesthetic", "score", panels)
+        scores: list[float] = _asked(self.pool, "aesthetic", "score", panels)
         return scores
 
     def look(self, panels: "Sequence[Image]") -> tuple[list[float], NDArray[np.float32]]:
         """Return one score and one row of unit length per picture, in order."""
-        seen: tuple[list[float], NDArray[np.float32]] = _asked(self.crew, "tower", "look", panels)
+        seen: tuple[list[float], NDArray[np.float32]] = _asked(self.pool, "tower", "look", panels)
         return seen
 
 
 class _SharedEncoder(NamedTuple):
-    crew: Crew
+    pool: WorkerPool
     stamp: Stamp
 
     def pictures(self, panels: "Sequence[Image]") -> NDArray[np.float32]:
         """Return (pictures, dim) rows of unit length."""
-        rows: NDArray[np.float32] = _asked(self.crew, "encoder", "pictures", panels)
+        rows: NDArray[np.float32] = _asked(self.pool, "encoder", "pictures", panels)
         return rows
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (texts, dim) rows of unit length."""
-        rows: NDArray[np.float32] = _asked(self.crew, "encoder", "texts", texts)
+        rows: NDArray[np.float32] = _asked(self.pool, "encoder", "texts", texts)
         return rows
 
 
 class _SharedReader(NamedTuple):
-    crew: Crew
+    pool: WorkerPool
     stamp: Stamp
 
     def read(self, panels: "Sequence[Image]") -> list[tuple[Inscription, ...]]:
         """Return what is legible in each picture, in order."""
-        read: list[tuple[Inscription, ...]] = _asked(self.crew, "reader", "read", panels)
+        read: list[tuple[Inscription, ...]] = _asked(self.pool, "reader", "read", panels)
         return read

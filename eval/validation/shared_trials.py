@@ -12,7 +12,7 @@ from eval.scorers.load import Scorers
 from eval.scoring.shared_scorers import Load, ScoringWorker, devices_picked, differences
 from eval.validation.trials import Trial, trial
 from kit.library_warnings import hide_pynvml_warning
-from kit.workers.crew import Heard, crew_on
+from kit.workers.worker_pool import Heard, workers_on
 
 Trials = Callable[[Iterable[int]], Iterable[Trial]]
 """What takes tales by their numbers, and gives their trials in order."""
@@ -37,13 +37,13 @@ def trials_at(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (here,)) as processes:
             yield partial(processes.map, _trial_here)
         return
-    with crew_on(picked, cluster, heard) as crew:
-        crew.make(lambda device: partial(TrialWorker, load, device, THREADS), differences)
+    with workers_on(picked, cluster, heard) as pool:
+        pool.make(lambda device: partial(TrialWorker, load, device, THREADS), differences)
 
         def tried(number: int) -> Trial:
-            return cast(Trial, crew.ask("tried", number)[1])
+            return cast(Trial, pool.ask("tried", number)[1])
 
-        with ThreadPoolExecutor(len(crew.living)) as threads:
+        with ThreadPoolExecutor(len(pool.living)) as threads:
             yield partial(threads.map, tried)
 
 

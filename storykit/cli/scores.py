@@ -157,12 +157,13 @@ def score(run_folder: RunFolder, devices: ScoringDevices = "auto", ray: ScoringC
 
 def score_run_on(run: "Run", devices: str, ray: str) -> None:
     """Score a run with what its experiment names, on devices of this machine or on a cluster of Ray."""
-    from eval.scoring.score import scorers_on
+    from eval.scoring.score import scorer_loader
+    from eval.scoring.shared_scorers import scorers_on
 
     with ExitStack() as stack:
         with progress_bar(tr("loading"), transient=True) as progress:
             progress.note(tr("loading the scorers"))
-            tools = stack.enter_context(scorers_on(run.loaded, devices, ray, say_worker))
+            tools = stack.enter_context(scorers_on(scorer_loader(run.loaded), devices, ray, say_worker))
         score_run(run, tools)
 
 
@@ -283,10 +284,10 @@ def gate(
     """Score a folder as the contest does: the mean over every file directly in it."""
     from eval.gate import gate as folder_gate
     from eval.scorers.calibration import calibration_of
-    from eval.scoring.shared_scorers import predictor_at
+    from eval.scoring.shared_scorers import predictor_on
 
     refuse_both(devices, ray)
-    with predictor_at(weights, devices, ray, say_worker) as scorer:
+    with predictor_on(weights, devices, ray, say_worker) as scorer:
         known = calibration_of(scorer.metric.stamp, path=calibration)
         result = folder_gate(folder, scorer, calibration=known)
     _say_gate(folder, result, as_json=as_json)

@@ -128,7 +128,7 @@ def leaderboard(
 ) -> None:
     """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
-    from eval.scoring.shared_scorers import scorers_at
+    from eval.scoring.shared_scorers import scorers_on
     from kit.files.folder_lock import lock_folder
     from submissions.contest.rules import load_rules
     from submissions.leaderboard.intake import bundles_in, refuse_empty_places
@@ -142,7 +142,7 @@ def leaderboard(
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
     load = partial(load_scorers, aesthetic, clip, calibration)
     with lock_folder(out, "written"), ExitStack() as stack:
-        tools = partial(scorers_at, load, devices, ray, say_worker)
+        tools = partial(scorers_on, load, devices, ray, say_worker)
         with progress_bar(tr("ranking")) as progress:
             board = rank(found, known, lambda: stack.enter_context(tools()), progress)
         write_leaderboard(board, out)

@@ -164,7 +164,7 @@ def watch_command(folder: Path, before: Callable[[], None]) -> None:
     """
     from kit.generation import batching, generate
     from kit.generation.devices import multi_gpu, ray_painter
-    from kit.workers import crew, ray_session
+    from kit.workers import ray_session, worker_pool
 
     times = Times(folder, COMMAND)
     ray_painter.PainterWorker = functools.partial(WatchedWorker, folder, before)  # type: ignore[misc,assignment]
@@ -179,19 +179,22 @@ def watch_command(folder: Path, before: Callable[[], None]) -> None:
 
     multi_gpu.load_painter = loaded
     ray_session.ray_here = _entering_watched(times, ray_session.ray_here, "Ray begins")
-    times.watch(crew.Crew, "_wait_for_all", "workers begin")
+    times.watch(worker_pool.WorkerPool, "_wait_for_all", "workers begin")
     times.watch(ray_painter, "_begun", "bases opened")
     times.watch(batching, "_ask_all", "all asked")
-    times.watch(crew.Crew, "ask_ahead", "batch asked", _asked_batch)
+    times.watch(worker_pool.WorkerPool, "ask_ahead", "batch asked", _asked_batch)
     times.watch(
-        crew.Crew, "_fetched", "batch fetched", lambda crew, answer, *asked: _asked_batch(crew, *asked)
+        worker_pool.WorkerPool,
+        "_fetched",
+        "batch fetched",
+        lambda pool, answer, *asked: _asked_batch(pool, *asked),
     )
     times.watch(generate, "_write", "writing", lambda run, missing, result, *_: _written_batch(result.batch))
     times.watch(generate, "png_bytes", "encoding")
     times.watch(generate, "keep_thumbnail", "thumbnails")
 
 
-def _asked_batch(crew: object, name: str, *arguments: Any) -> tuple[str, int]:
+def _asked_batch(pool: object, name: str, *arguments: Any) -> tuple[str, int]:
     return _batch(arguments[1]) if name == "drawn" else ("", 0)
 
 

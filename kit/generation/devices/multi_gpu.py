@@ -9,8 +9,8 @@ from kit.generation.painter import ALONE, CompileShare, Painter
 from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import pipeline_folder
-from kit.workers.crew import Heard
 from kit.workers.endings import heard_as_warning
+from kit.workers.worker_pool import Heard
 
 
 @contextmanager

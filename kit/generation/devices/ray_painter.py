@@ -23,8 +23,8 @@ from kit.generation.devices.painter_worker import (
 )
 from kit.generation.painter import BatchPlan, CompileShare, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.models.bases.base_parts import BaseChoice
-from kit.workers.crew import Crew, Heard, crew_on
 from kit.workers.ray_session import Worker, WorkerGone, lent
+from kit.workers.worker_pool import Heard, WorkerPool, workers_on
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -53,24 +53,24 @@ def ray_painters(
         RunError: Ray is missing or does not begin, or no worker draws as this process would.
         StorykitError: what the base is refused for by all.
     """
-    with crew_on(devices, address, heard) as crew:
-        studio = _Studio(crew, _begun(crew, base))
+    with workers_on(devices, address, heard) as pool:
+        studio = _Studio(pool, _begun(pool, base))
         try:
-            yield [cast(Painter, RayPainter(studio, worker)) for worker in crew.living]
+            yield [cast(Painter, RayPainter(studio, worker)) for worker in pool.living]
         finally:
             studio.take_back()
 
 
-def _begun(crew: Crew, base: BaseChoice) -> WorkerFacts:
+def _begun(pool: WorkerPool, base: BaseChoice) -> WorkerFacts:
     """Have the base looked for by all, leave out who would draw otherwise, and return what the rest are."""
     import torch
 
-    threads, numbers, workers = torch.get_num_threads(), count(), len(crew.living)
+    threads, numbers, workers = torch.get_num_threads(), count(), len(pool.living)
 
     def maker(device: str) -> partial[PainterWorker]:
         return partial(PainterWorker, base, device, threads, CompileShare(next(numbers), workers))
 
-    told = crew.make(maker, differences)
+    told = pool.make(maker, differences)
     kinds = sorted({facts.hardware for facts in told})
     return replace(told[0], hardware=" + ".join(kinds)[:LONGEST_NAME])
 
@@ -78,8 +78,8 @@ def _begun(crew: Crew, base: BaseChoice) -> WorkerFacts:
 class _Studio:
     """What painters share: the workers, what was read, and the LoRAs that lie ready for them."""
 
-    def __init__(self, crew: Crew, facts: WorkerFacts) -> None:
-        self.crew, self.facts = crew, facts
+    def __init__(self, pool: WorkerPool, facts: WorkerFacts) -> None:
+        self.pool, self.facts = pool, facts
         self._read: set[str] = set()
         self._lock = threading.Lock()
         self._worn: WeakValueDictionary[tuple[object, ...], Lent] = WeakValueDictionary()
@@ -105,7 +105,7 @@ class _Studio:
         with self._lock:
             unread = [text for text in dict.fromkeys(texts) if text not in self._read]
             while unread:
-                reader, _ = self.crew.ask("asked", "encode_prompts", unread)
+                reader, _ = self.pool.ask("asked", "encode_prompts", unread)
                 try:
                     self._share(reader, unread)
                 except WorkerGone:
@@ -116,7 +116,7 @@ class _Studio:
     def _share(self, reader: Worker, texts: Sequence[str]) -> None:
         for first in range(0, len(texts), SENT_TOGETHER):
             part = texts[first : first + SENT_TOGETHER]
-            if states := self.crew.tell(reader, "asked", "read_states", part):
+            if states := self.pool.tell(reader, "asked", "read_states", part):
                 self._ask_all("take_states", lent(states), but=[reader])
         self._ask_all("encode_prompts", texts, but=[reader])  # what is not to be sent, or was lost
 
@@ -125,7 +125,7 @@ class _Studio:
         self._ask_all("unload")
 
     def _ask_all(self, name: str, *arguments: object, but: Sequence[Worker] = ()) -> None:
-        self.crew.each(lambda worker: worker.actor.answer.remote("asked", name, *arguments), but)
+        self.pool.each(lambda worker: worker.actor.answer.remote("asked", name, *arguments), but)
 
 
 class _UnfetchedPictures(Sequence[DrawResult]):
@@ -184,7 +184,7 @@ class RayPainter:
     ) -> Sequence[DrawResult]:
         """Return the pictures of a batch, fetched when one is looked at: the next is drawn meanwhile."""
         asked = ("drawn", self._worn, requests, settings, plan)
-        self._near, fetch = self._studio.crew.ask_ahead(*asked, near=self._near)
+        self._near, fetch = self._studio.pool.ask_ahead(*asked, near=self._near)
         return _UnfetchedPictures(len(requests), fetch)
 
     def __getattr__(self, name: str) -> Any:
@@ -198,5 +198,5 @@ class RayPainter:
 
     def _ask(self, name: str, *arguments: object) -> Any:
         asked = ("asked_wearing", self._worn, name) if name in _WEARING else ("asked", name)
-        self._near, answer = self._studio.crew.ask(*asked, *arguments, near=self._near)
+        self._near, answer = self._studio.pool.ask(*asked, *arguments, near=self._near)
         return answer

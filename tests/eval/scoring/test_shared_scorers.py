@@ -14,8 +14,8 @@ from stripes import fill, new_run, striped
 from eval.gate import gate
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.load import load_scorers
-from eval.scoring.score import score, scorers_on
-from eval.scoring.shared_scorers import ScorerFacts, ScoringWorker, differences, shared_scorers
+from eval.scoring.score import score, scorer_loader
+from eval.scoring.shared_scorers import ScorerFacts, ScoringWorker, differences, scorers_on, shared_scorers
 from kit.experiment.run import Run
 
 
@@ -101,6 +101,6 @@ def test_a_cpu_computes_with_as_many_threads_as_it_is_told_and_another_processor
 
 def test_one_device_measures_in_this_process(tmp_path):
     run = new_run(tmp_path)
-    with scorers_on(run.loaded, "cpu") as tools:
+    with scorers_on(scorer_loader(run.loaded), "cpu") as tools:
         assert tools.at_once == 1
         assert tools.encoder.texts(["a cat"]).dtype == np.float32

@@ -18,13 +18,13 @@ AT_WORK = """
 import os
 import time
 from contextlib import closing
-from kit.workers.crew import Crew
+from kit.workers.worker_pool import WorkerPool
 from kit.workers.ray_session import ray_here
-with ray_here(["cpu", "cpu"]) as places, closing(Crew(places, print)) as crew:
-    paths = crew.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: __import__("sys").path))
+with ray_here(["cpu", "cpu"]) as places, closing(WorkerPool(places, print)) as pool:
+    paths = pool.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: __import__("sys").path))
     folders = {folder for found in paths.values() for folder in found}
     print("at work", os.getcwd() in folders, "" in folders, flush=True)
-    crew.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: time.sleep(600)))
+    pool.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: time.sleep(600)))
 """
 pytestmark = pytest.mark.timeout(200)
 

@@ -38,8 +38,8 @@ def painters(cluster, heard):
         yield made
 
 
-def crew_of(painters):
-    return painters[0]._studio.crew
+def pool_of(painters):
+    return painters[0]._studio.pool
 
 
 def drawn(folder, painters, progress=None, head=""):
@@ -69,8 +69,8 @@ def test_machines_together_write_the_files_of_one_alone(painters, alone, tmp_pat
 
 def test_texts_are_read_by_one_and_sent_to_the_others(painters):
     painters[1].encode_prompts(TOY_PROMPTS)
-    crew = crew_of(painters)
-    told = [crew.tell(worker, "asked", "read_states", TOY_PROMPTS) for worker in crew.living]
+    pool = pool_of(painters)
+    told = [pool.tell(worker, "asked", "read_states", TOY_PROMPTS) for worker in pool.living]
     assert len(told) == 2
     for text in TOY_PROMPTS:
         assert all(torch.equal(*pair) for pair in zip(told[0][text], told[1][text], strict=True))
@@ -110,7 +110,7 @@ def test_a_picture_is_drawn_again_and_looked_at_there_as_here(painters):
 
 def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
     with pytest.raises(WeightsError, match="there is neither"):
-        crew_of(painters).each(
+        pool_of(painters).each(
             lambda worker: worker.actor.make.remote(
                 partial(PainterWorker, "nowhere", "cpu", torch.get_num_threads(), ALONE)
             )
@@ -119,33 +119,33 @@ def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
 
 def test_the_batch_of_a_machine_that_dies_is_drawn_by_the_other(cluster, painters, alone, heard, tmp_path):
     made, nodes = cluster
-    crew = crew_of(painters)
-    dying = painters[1]._near = crew.living[1]
+    workers = pool_of(painters)
+    dying = painters[1]._near = workers.living[1]
     asked = [PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)], replace(SETTINGS, size=256)
     here = load_painter("base", "cpu")
     for painter in (painters[1], here):
         painter.set_lora(None, 1.0)
         painter.encode_prompts(TOY_PROMPTS)
     lost = painters[1].draw(*asked)
-    process = crew._answered(dying, dying.actor.__ray_call__.remote(lambda _: os.getpid()))
+    process = workers._answered(dying, dying.actor.__ray_call__.remote(lambda _: os.getpid()))
     os.kill(process, signal.SIGSTOP)  # so that it holds a batch when it dies
 
     def kill_at_work():
-        while dying in crew._free:
+        while dying in workers._free:
             time.sleep(0.01)
         made.remove_node(nodes[1], allow_graceful=False)
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
-    with ThreadPoolExecutor(1) as pool:
-        killing = pool.submit(kill_at_work)
+    with ThreadPoolExecutor(1) as thread:
+        killing = thread.submit(kill_at_work)
         run, report = drawn(tmp_path / "run", painters)
         killing.result()
     assert report.drawn == 16
     assert list(lost) == here.draw(*asked), "what was not fetched in time is drawn anew"
     assert pictures_of(run) == pictures_of(alone)
     assert heard[-1].endswith("cpu has ended: its process was killed; the other one does its work")
-    assert len(crew.living) == 1
+    assert len(workers.living) == 1
     made.wait_for_nodes(60)  # who comes later is not sent to the dead one
 
 
@@ -164,7 +164,7 @@ class KillsAtTheFirst(HeardProgress):
 
 
 def test_when_all_are_dead_what_is_drawn_stays_and_the_error_says_how_to_go_on(painters, tmp_path):
-    dying = KillsAtTheFirst(crew_of(painters).living[0])
+    dying = KillsAtTheFirst(pool_of(painters).living[0])
     with pytest.raises(RunError, match=r"no worker is left: .* has ended: .*; run the same command to go on"):
         drawn(tmp_path / "run", painters, dying, "seeds = [0, 1, 2, 3]")
     there = list((tmp_path / "run").rglob("*.png"))

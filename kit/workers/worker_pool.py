@@ -29,7 +29,7 @@ _OF_ONE = RunError, WeightsError
 """What a worker may refuse for its own sake: its memory, its files; all refuse the rest alike."""
 
 
-class Crew:
+class WorkerPool:
     """Workers that make the same kind of object; one alone is as good as another."""
 
     def __init__(self, places: Sequence[WorkerPlace], heard: Heard) -> None:
@@ -287,7 +287,7 @@ class Crew:
 
 
 @contextmanager
-def crew_on(devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[Crew]:
+def workers_on(devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[WorkerPool]:
     """Yield a worker for each device of this machine, or of a cluster in its place.
 
     Args:
@@ -296,5 +296,5 @@ def crew_on(devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[Crew
         heard: is told which worker is left out or has ended.
     """
     session = ray_session.ray_cluster(cluster) if cluster else ray_session.ray_here(devices)
-    with session as places, closing(Crew(places, heard)) as crew:
-        yield crew
+    with session as places, closing(WorkerPool(places, heard)) as pool:
+        yield pool

@@ -7,8 +7,8 @@ import pytest
 from ray_nodes import begun_alone, needs_ray, quiet
 
 from kit.errors import InputError, RunError
-from kit.workers.crew import Crew, crew_on
 from kit.workers.ray_session import ray_cluster
+from kit.workers.worker_pool import WorkerPool, workers_on
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -35,11 +35,14 @@ def heard():
 
 
 @pytest.fixture(scope="module")
-def crew(heard, cluster):
-    with ray_cluster(cluster[0].address) as places, closing(Crew([places[0]] * 3, heard.append)) as crew:
-        for number, worker in enumerate(crew.living):
+def pool(heard, cluster):
+    with (
+        ray_cluster(cluster[0].address) as places,
+        closing(WorkerPool([places[0]] * 3, heard.append)) as pool,
+    ):
+        for number, worker in enumerate(pool.living):
             worker.actor.make.remote(partial(Picky, number))
-        yield crew
+        yield pool
 
 
 TOO_LITTLE = RunError("too little memory")
@@ -50,7 +53,7 @@ def test_who_asks_after_the_stop_begins_no_ray(monkeypatch, tmp_path):
     quiet(monkeypatch, tmp_path)
     import ray
 
-    with begun_alone(), crew_on(["cpu"], "", print) as stopped:
+    with begun_alone(), workers_on(["cpu"], "", print) as stopped:
         [worker] = stopped.living
     late = (
         lambda: stopped.ask("ready"),
@@ -63,43 +66,43 @@ def test_who_asks_after_the_stop_begins_no_ray(monkeypatch, tmp_path):
     assert not ray.is_initialized()
 
 
-def test_what_all_refuse_is_raised_and_nobody_is_left_out(crew, heard):
+def test_what_all_refuse_is_raised_and_nobody_is_left_out(pool, heard):
     with pytest.raises(RunError, match="too little memory"):
-        crew.ask("work", [0, 1, 2], TOO_LITTLE, near=crew.living[1])
+        pool.ask("work", [0, 1, 2], TOO_LITTLE, near=pool.living[1])
     with pytest.raises(RunError, match="too little memory"):
-        crew.each(lambda worker: worker.actor.answer.remote("work", [0, 1, 2], TOO_LITTLE))
-    assert (len(crew.living), heard) == (3, [])
+        pool.each(lambda worker: worker.actor.answer.remote("work", [0, 1, 2], TOO_LITTLE))
+    assert (len(pool.living), heard) == (3, [])
 
 
-def test_what_is_wrong_with_the_question_is_raised_by_the_first(crew, heard):
+def test_what_is_wrong_with_the_question_is_raised_by_the_first(pool, heard):
     with pytest.raises(InputError, match="no story"):
-        crew.ask("work", [2], InputError("rain.toml", ["no story"]), near=crew.living[2])
-    assert (len(crew.living), heard) == (3, [])
+        pool.ask("work", [2], InputError("rain.toml", ["no story"]), near=pool.living[2])
+    assert (len(pool.living), heard) == (3, [])
 
 
-def test_who_has_answered_works_on_before_the_answer_is_fetched(crew):
-    first = crew.living[2]
+def test_who_has_answered_works_on_before_the_answer_is_fetched(pool):
+    first = pool.living[2]
     answers = []
     for _ in range(3):
-        worker, fetch = crew.ask_ahead("paint", near=first)
+        worker, fetch = pool.ask_ahead("paint", near=first)
         assert worker == first
         answers.append(fetch)
     assert [fetch()[-1] for fetch in answers] == [2, 2, 2]
 
 
-def test_who_is_not_able_to_is_left_out_as_soon_as_another_is(crew, heard):
-    small = crew.living[0]
-    worker, answer = crew.ask("work", [0], TOO_LITTLE, near=small)
-    assert worker == crew.living[answer - 1]
+def test_who_is_not_able_to_is_left_out_as_soon_as_another_is(pool, heard):
+    small = pool.living[0]
+    worker, answer = pool.ask("work", [0], TOO_LITTLE, near=small)
+    assert worker == pool.living[answer - 1]
     assert heard == ["127.0.0.1 cpu is left out: too little memory"]
-    assert len(crew.living) == 2
+    assert len(pool.living) == 2
 
 
-def test_one_that_refuses_what_it_is_sent_ends_nothing_while_the_sender_is_there(crew, heard):
-    reader, _ = crew.living
-    assert crew.each(lambda worker: worker.actor.answer.remote("work", [2], TOO_LITTLE), [reader]) == {}
-    assert crew.living == [reader]
+def test_one_that_refuses_what_it_is_sent_ends_nothing_while_the_sender_is_there(pool, heard):
+    reader, _ = pool.living
+    assert pool.each(lambda worker: worker.actor.answer.remote("work", [2], TOO_LITTLE), [reader]) == {}
+    assert pool.living == [reader]
     with pytest.raises(RunError, match="too little memory"):
-        crew.ask("work", [1], TOO_LITTLE)
-    assert crew.ask("work", [], None) == (reader, 1)
+        pool.ask("work", [1], TOO_LITTLE)
+    assert pool.ask("work", [], None) == (reader, 1)
     assert len(heard) == 2
