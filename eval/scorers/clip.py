@@ -30,7 +30,7 @@ WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.
 """Names a weights file may have, in the order in which open_clip looks for them."""
 BATCH = 32
 _LISTS = 256
-"""Lists of texts of an encoder whose rows are kept: each story is held against the same words."""
+"""Lists of texts whose rows are kept: each story is held against the same words."""
 _BREAK = re.compile(r"(?<=[，、,;；。])\s*")
 
 Tokenize = Callable[..., Tensor]
@@ -65,13 +65,6 @@ def open_folder(folder: Path, *, weights: bool = True) -> Parts:
     return Parts(network, preprocess, tokenize)
 
 
-@lru_cache(maxsize=8)
-def _rows_of(stamp: Stamp, device: str) -> dict[tuple[str, ...], NDArray[np.float32]]:
-    """Return the rows of texts that encoders with these weights know, whichever read them in this process."""
-    del stamp, device
-    return {}
-
-
 class ClipEncoder:
     """Puts pictures and texts into one space, on one device, in evaluation mode."""
 
@@ -83,7 +76,7 @@ class ClipEncoder:
         self._preprocess = parts.preprocess
         self._tokenize = parts.tokenize
         self._context = int(getattr(parts.tokenize, "context_length", 77))
-        self._rows: dict[tuple[str, ...], NDArray[np.float32]] = {}
+        self._rows = lru_cache(_LISTS)(self._read)
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "cpu") -> "ClipEncoder":
@@ -98,9 +91,7 @@ class ClipEncoder:
             preprocessing=f"open_clip-{sha256_bytes(preprocessing)[:12]}",
             embedded="storykit" in config,
         )
-        encoder = cls(parts, stamp, device)
-        encoder._rows = _rows_of(stamp, device)
-        return encoder
+        return cls(parts, stamp, device)
 
     @torch.inference_mode()
     def pictures(self, panels: Sequence[Image]) -> NDArray[np.float32]:
@@ -124,14 +115,7 @@ class ClipEncoder:
         """
         if not texts:
             raise ScoreError(tr("an encoder needs at least 1 text, got 0"))
-        asked = tuple(texts)
-        rows = self._rows.get(asked)
-        if rows is None:
-            rows = self._read(asked)
-            if len(self._rows) >= _LISTS:
-                self._rows.clear()
-            self._rows[asked] = rows
-        return rows.copy()
+        return self._rows(tuple(texts)).copy()
 
     def _read(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
         pieces = [list(self.pieces(text)) for text in texts]
