@@ -20,7 +20,12 @@ settings.register_profile("storykit", deadline=None, suppress_health_check=[Heal
 settings.load_profile("storykit")
 LONGEST = ("test_wheel.py", "test_hostile.py", "test_newcomer.py")
 """Files with a test of a quarter of a minute: begun last, one worker would be at it while others are done."""
-CLUSTERED = ("test_shared_scorers.py", "test_ray_painter.py", "test_worker_pool.py")
+CLUSTERED = (
+    "test_shared_scorers.py",
+    "test_shared_trials.py",
+    "test_ray_painter.py",
+    "test_worker_pool.py",
+)
 """Files whose tests share a cluster of Ray: side by side, so that one worker has them all, and begins one."""
 
 

@@ -34,7 +34,7 @@ def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int
 def results_in_turn(
     work: Callable[[Item], Made], items: Iterable[Item], at_once: int
 ) -> Iterator[tuple[Item, Made]]:
-    """Yield items with the work's results, in their order; so many are worked at at the same time."""
+    """Yield items with the work's results, in their order; threads work at so many at the same time."""
     if at_once == 1:
         yield from ((item, work(item)) for item in items)
         return
@@ -42,7 +42,7 @@ def results_in_turn(
     try:
         waiting: deque[tuple[Item, Future[Made]]] = deque()
         for item in items:
-            waiting.append((item, pool.submit(work, item)))
+            waiting.append((item, pool.submit(copy_context().run, work, item)))
             if len(waiting) > at_once:
                 first, result = waiting.popleft()
                 yield first, result.result()

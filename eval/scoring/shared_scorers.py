@@ -16,6 +16,7 @@ from kit.embedded import EMBEDDED
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.messages import Message, tr
 from kit.workers.endings import heard_as_warning
+from kit.workers.ray_session import WorkerPlace
 from kit.workers.surroundings import Surroundings, strangeness, surroundings
 from kit.workers.worker_pool import Heard, WorkerPool, workers_on
 
@@ -187,8 +188,8 @@ def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Hear
 
     threads = torch.get_num_threads()
 
-    def maker(device: str) -> Callable[[], object]:
-        return partial(ScoringWorker, load, device, threads)
+    def maker(place: WorkerPlace) -> Callable[[], object]:
+        return partial(ScoringWorker, load, place.device, threads)
 
     with workers_on(devices, cluster, heard) as pool:
         first = pool.make(maker, differences)[0]

@@ -38,7 +38,7 @@ def trials_at(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
             yield partial(processes.map, _trial_here)
         return
     with workers_on(picked, cluster, heard) as pool:
-        pool.make(lambda device: partial(TrialWorker, load, device, THREADS), differences)
+        pool.make(lambda place: partial(TrialWorker, load, place.device, THREADS), differences)
 
         def tried(number: int) -> Trial:
             return cast(Trial, pool.ask("tried", number)[1])

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -235,25 +235,31 @@ class KolorsPainter:
         self._refuse_strangers(requests)
         self._draw_with(self._base)
         self._learn_words(requests)
-        if plan is not None and plan.compiled and not self._denoiser.compiled:
+        if plan is not None and plan.compiled and requests and not self._denoiser.compiled:
             self._compile(requests, settings, plan)
         return drawn_held_alike(requests, lambda alike: self._in_memory(alike, settings))
 
     def _compile(self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan) -> None:
-        """Compile the UNet and the decoder by one step of these pictures, of each kind, that is thrown away.
+        """Compile the UNet and the decoder by one step of each kind of call, whose pictures are thrown away.
 
         What does not fit into memory so is compiled when it is called.
         """
         kinds = halves_of(settings)
         self._denoiser.compile_for(rows=[plan.panels * halves for halves in kinds])
-        alike = [one for one in requests if one.held_by == requests[0].held_by]
+        alike = [one for one in requests if one.held_by == requests[0].held_by] * plan.panels
+        alike, one_step = (
+            alike[: plan.panels],
+            settings.whole_steps(1),
+        )  # a call of as many as are compiled for
         noise = self._first_noise(alike, settings)
         for _ in compiled_in_turn([self._denoiser.unet, self._decoder], self._compile_share):
-            with suppress(torch.OutOfMemoryError):
+            try:
                 for halves in kinds:
-                    step = replace(settings, steps=1, cache_every=1, guidance_until=float(halves == 2))
-                    latents = self._denoise(noise, alike, step)
+                    guided = replace(one_step, cfg=settings.cfg if halves == 2 else 1.0)
+                    latents = self._denoise(noise, alike, guided)
                 decoded(self._decoder, latents[0])
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
 
     @torch.inference_mode()
     def _learn_words(self, requests: Sequence[PanelRequest]) -> None:

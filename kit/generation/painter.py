@@ -212,11 +212,12 @@ class BatchPlan:
 
 
 class CompileShare(NamedTuple):
-    """What a worker compiles first of what several need; the rest it finds in the cache that they share."""
+    """What a worker compiles first of what several of a machine need; the rest it finds in their cache."""
 
     number: int
     """Of the worker, from 0."""
     workers: int
+    """Of the machine, whose processes share the cache."""
 
 
 ALONE = CompileShare(0, 1)

@@ -65,6 +65,11 @@ class WorkerPlace(NamedTuple):
     node: str = ""
     """Ray's id of the machine; empty: this one."""
 
+    @property
+    def device(self) -> str:
+        """What it is there, where one GPU is all that it has: "cuda" or "cpu"."""
+        return "cuda" if self.gpu else "cpu"
+
 
 class Worker(NamedTuple):
     """An actor, and where it is."""

@@ -168,20 +168,20 @@ class WorkerPool:
 
     def make(
         self,
-        maker: Callable[[str], Callable[[], object]],
+        maker: Callable[[WorkerPlace], Callable[[], object]],
         faults: Callable[[Facts, Facts | None], Iterable[Message]],
     ) -> list[Facts]:
         """Have all make an object, leave out who differs, and return the `facts` of the others' objects.
 
         Args:
-            maker: returns what makes it on "cuda" or "cpu"; it is sent there.
+            maker: returns what makes it at a place; it is sent there.
             faults: returns why facts are not those of this process, and of the first where there is one.
 
         Raises:
             StorykitError: why none can make it.
             RunError: all differ.
         """
-        self.each(lambda worker: worker.actor.make.remote(maker("cuda" if worker.place.gpu else "cpu")))
+        self.each(lambda worker: worker.actor.make.remote(maker(worker.place)))
         answers = self.each(lambda worker: worker.actor.answer.remote("facts"))
         kept: list[Facts] = []
         for worker, facts in answers.items():

@@ -23,7 +23,7 @@ from kit.generation.devices.painter_worker import (
 )
 from kit.generation.painter import BatchPlan, CompileShare, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.models.bases.base_parts import BaseChoice
-from kit.workers.ray_session import Worker, WorkerGone, lent
+from kit.workers.ray_session import Worker, WorkerGone, WorkerPlace, lent
 from kit.workers.worker_pool import Heard, WorkerPool, workers_on
 
 if TYPE_CHECKING:
@@ -65,10 +65,13 @@ def _begun(pool: WorkerPool, base: BaseChoice) -> WorkerFacts:
     """Have the base looked for by all, leave out who would draw otherwise, and return what the rest are."""
     import torch
 
-    threads, numbers, workers = torch.get_num_threads(), count(), len(pool.living)
+    threads = torch.get_num_threads()
+    machines = [worker.place.node for worker in pool.living]
+    numbers = {machine: count() for machine in machines}
 
-    def maker(device: str) -> partial[PainterWorker]:
-        return partial(PainterWorker, base, device, threads, CompileShare(next(numbers), workers))
+    def maker(place: WorkerPlace) -> partial[PainterWorker]:
+        share = CompileShare(next(numbers[place.node]), machines.count(place.node))
+        return partial(PainterWorker, base, place.device, threads, share)
 
     told = pool.make(maker, differences)
     kinds = sorted({facts.hardware for facts in told})

@@ -118,11 +118,9 @@ def regions(network: SDXLUNet | SDXLVAEDecoder) -> Iterator[nn.Module]:
     """Yield the parts that repeat, of which compiling one serves all of its size."""
     for block in network.blocks:
         if isinstance(block, AttentionBlock):
-            yield block.norm
             yield from block.transformer_blocks
         elif isinstance(block, ResnetBlock | UpSampler):
             yield block
-    yield network.conv_norm_out
 
 
 def _two_layers(inward: int, outward: int) -> nn.Sequential:

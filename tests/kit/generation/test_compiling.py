@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 import torch
+from diffsynth.models.sd_unet import ResnetBlock
 from fakes import toy_base
 from torch import nn
 
@@ -63,14 +64,23 @@ def test_alone_all_is_compiled_at_once():
 
 def test_what_cannot_be_compiled_runs_as_before(monkeypatch):
     unet, _ = networks()
-    part = unet.conv_norm_out
-    given = torch.randn(2, part.num_channels, 8, 8)
+    part = next(part for part in regions(unet) if isinstance(part, ResnetBlock))
+    time = torch.randn(2, part.time_emb_proj.in_features)
+    given = torch.randn(2, part.conv1.in_channels, 8, 8), time, None, []
+    asked = []
+
+    def broken(*_: object, **__: object) -> object:
+        asked.append("a compiler")
+        raise RuntimeError("no compiler here")
+
+    monkeypatch.setattr("torch._inductor.compile_fx.compile_fx", broken)
     with torch.inference_mode():
-        before = part(given)
-
-        def broken(*_: object, **__: object) -> object:
-            raise RuntimeError("no compiler here")
-
-        monkeypatch.setattr("torch._inductor.compile_fx.compile_fx", broken)
+        before = part(*given)[0]
         for _ in compiled_in_turn([unet], ALONE):
-            assert torch.equal(part(given), before)
+            assert torch.equal(part(*given)[0], before)
+    assert asked
+
+
+def test_no_kernel_is_chosen_by_timing_it():
+    [_] = compiled_in_turn(networks(), ALONE)
+    assert torch._inductor.config.deterministic

@@ -1,12 +1,9 @@
-from collections.abc import Collection
-
 import numpy as np
 import pytest
 import torch
 from fakes import TOY_PROMPTS, toy_base, toy_lora
 from painting import NEGATIVE, painted, panel_request
 from peft import LoraConfig, inject_adapter_in_model
-from torch import nn
 
 from kit.errors import LoraError
 from kit.experiment.drawing.draw_settings import DrawSettings
@@ -85,42 +82,32 @@ def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path
     assert np.array_equal(before, after)
 
 
-class Counting:
-    """An engine that notes for how many rows it was compiled."""
-
-    def __init__(self, engine: Denoiser) -> None:
-        self.engine, self.compiled = engine, ()
-
-    def compile_for(self, rows: Collection[int]) -> None:
-        self.compiled = rows
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.engine, name)
-
-    def __call__(self, *given: torch.Tensor) -> torch.Tensor:
-        return self.engine(*given)
-
-
-class Striped(nn.Module):
-    """A decoder without parts that a compiler would see."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks, self.conv_norm_out = nn.ModuleList(), nn.Identity()
-
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        return torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
 @pytest.mark.parametrize(("cfg", "until", "rows"), [(4.0, 1.0, [6]), (1.0, 1.0, [3]), (4.0, 0.5, [6, 3])])
-def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, until, rows):
-    painter._denoiser, painter._decoder = Counting(painter._denoiser), Striped()
+def test_each_kind_of_full_batch_is_compiled_once_however_few_panels_come_first(
+    painter, monkeypatch, cfg, until, rows
+):
+    called, call = [], Denoiser.__call__
+
+    def counting(engine, given, *more):
+        called.append((len(given), len(given) in engine.compiled))
+        return call(engine, given, *more)
+
+    monkeypatch.setattr(Denoiser, "__call__", counting)
+    monkeypatch.setattr("kit.generation.kolors_painter.compiled_in_turn", lambda *_: iter([None, None]))
     settings = DrawSettings(steps=2, cfg=cfg, size=64, noise="portable", guidance_until=until)
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
-    for compiled, expected in ((False, ()), (True, rows)):
-        painter.draw([panel_request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
-        assert painter._denoiser.compiled == expected
+
+    def drawn(compiled):
+        called.clear()
+        plan = BatchPlan(panels=3, compiled=compiled)
+        [picture] = painter.draw([panel_request(TOY_PROMPTS[0])], settings, plan)
+        return picture, list(called)
+
+    before, eager = drawn(False)
+    after, first = drawn(True)
+    assert first == [(count, True) for count in rows] * 2 + eager, "two turns, thrown away, then the picture"
+    assert drawn(True)[1] == eager
+    assert np.abs(np.asarray(before, int) - np.asarray(after, int)).max() <= 1, "channels go last"
 
 
 @pytest.mark.slow

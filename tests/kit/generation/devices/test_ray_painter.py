@@ -17,10 +17,12 @@ from kit.errors import InputError, LoraError, RunError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.multi_gpu import load_painter, painters_on
 from kit.generation.devices.painter_worker import PainterWorker
+from kit.generation.devices.ray_painter import _begun
 from kit.generation.generate import generate
 from kit.generation.painter import ALONE, PanelRequest, RedrawRequest
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
+from kit.workers.ray_session import Worker, WorkerPlace
 
 SETTINGS = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable")
 pytestmark = pytest.mark.timeout(300)
@@ -58,6 +60,26 @@ def test_a_machine_with_another_base_is_left_out_and_the_file_named(painters, he
     assert len(painters) == 2
     [told] = heard
     assert "127.0.0.1 cpu is left out: the base's unet.safetensors has sha256" in told
+
+
+def test_the_workers_of_each_machine_share_what_is_to_be_compiled():
+    places = [WorkerPlace(f"GPU {number}", gpu=True, node=node) for number, node in enumerate("aabab")]
+
+    class Places:
+        def __init__(self):
+            self.living = [Worker(place, None) for place in places]
+
+        def make(self, maker, differences):
+            self.shares = [maker(place).args[-1] for place in places]
+            return [made_facts()]
+
+    pool = Places()
+    _begun(pool, "base")
+    assert pool.shares == [(0, 3), (1, 3), (0, 2), (2, 3), (1, 2)]
+
+
+def made_facts():
+    return PainterWorker("base", "cpu", torch.get_num_threads(), ALONE).facts
 
 
 def test_machines_together_write_the_files_of_one_alone(painters, alone, tmp_path):
