@@ -22,7 +22,7 @@ _loaded: list[Scorers] = []
 
 
 @contextmanager
-def trials_at(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[Trials]:
+def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[Trials]:
     """Yield what tries tales; the numbers are the same wherever that is.
 
     Args:

@@ -99,7 +99,7 @@ class Denoiser:
                 self.unet.to(before)
             self._dtype, self.compiled = before, compiled
 
-    def compile_for(self, rows: Collection[int]) -> None:
+    def run_compiled(self, rows: Collection[int]) -> None:
         """Run what is compiled of the UNet in calls of so many rows; others run as before.
 
         Channels go last, which is faster compiled and slower not.

@@ -245,7 +245,7 @@ class KolorsPainter:
         What does not fit into memory so is compiled when it is called.
         """
         kinds = halves_of(settings)
-        self._denoiser.compile_for(rows=[plan.panels * halves for halves in kinds])
+        self._denoiser.run_compiled(rows=[plan.panels * halves for halves in kinds])
         alike = [one for one in requests if one.held_by == requests[0].held_by] * plan.panels
         alike, one_step = (
             alike[: plan.panels],

@@ -195,7 +195,7 @@ def part_ours(bench: Bench) -> Json:
     }  # fmt: skip
     if (bench.out / "text.pt").is_file():
         result |= _parity(bench, painter)
-    painter._denoiser.compile_for(rows=[2 * PANELS])
+    painter._denoiser.run_compiled(rows=[2 * PANELS])
     [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):
@@ -313,7 +313,7 @@ def part_drafts(bench: Bench) -> Json:
     result: Json = {}
     for way in ("eager", "compiled"):
         if way == "compiled":
-            painter._denoiser.compile_for(rows=[2 * PANELS, PANELS])
+            painter._denoiser.run_compiled(rows=[2 * PANELS, PANELS])
             [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
             painter.draw(bench.requests(), replace(final, steps=4, guidance_until=0.5))
         for name, how in kinds.items():

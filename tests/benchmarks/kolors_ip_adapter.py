@@ -77,7 +77,7 @@ def part_ip_adapter_compiled(bench: "Bench") -> Json:
     folder, settings, painter, result = adapter_of(bench), bench.settings(), bench.painter(), Json()
     kinds = {"free": bench.requests(), "a picture each": shown(bench, folder, 1)}
     painter.draw(kinds["a picture each"], replace(settings, steps=1))
-    painter._denoiser.compile_for(rows=[2 * len(kinds["free"])])
+    painter._denoiser.run_compiled(rows=[2 * len(kinds["free"])])
     [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
     for name, requests in kinds.items():
         seconds = bench.timed(lambda: painter.draw(requests, replace(settings, steps=2)))  # noqa: B023

@@ -1,31 +1,20 @@
 """The embedded scorers, with the texts that they have read, are kept for all that a process of tests does."""
 
 from functools import cache, wraps
-from pathlib import Path
+from typing import Any
 
 from eval.scorers import load
 from eval.scorers.load import Scorers
+from kit.embedded import EMBEDDED
 
 _loaded = load.load_scorers
-
-
-@cache
-def _embedded(letters: bool, on: str) -> Scorers:
-    return _loaded("mini", "mini", letters=letters, on=on)
+_kept = cache(_loaded)
 
 
 @wraps(_loaded)
-def _scorers(
-    aesthetic: str | Path,
-    clip: str | Path,
-    calibration: Path | None = None,
-    *,
-    letters: bool = False,
-    on: str = "auto",
-) -> Scorers:
-    if (aesthetic, clip, calibration) == ("mini", "mini", None):
-        return _embedded(letters, on)
-    return _loaded(aesthetic, clip, calibration, letters=letters, on=on)
+def _scorers(*named: Any, **more: Any) -> Scorers:
+    embedded = [name for name in named if name is not None] == [EMBEDDED, EMBEDDED]
+    return (_kept if embedded and not more.get("calibration") else _loaded)(*named, **more)
 
 
 load.load_scorers = _scorers

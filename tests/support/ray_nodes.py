@@ -74,9 +74,8 @@ def machines(*folders: Path, cpus: int = 1) -> Iterator[tuple[Any, list[Any]]]:
                 for folder in folders:
                     patch.chdir(folder)
                     nodes.append(cluster.add_node(wait=False, num_cpus=cpus, include_dashboard=False))
-            signal.signal(
-                signal.SIGTERM, terminate
-            )  # Ray's ends the cluster, in processes that others fork, too
+            # Ray's ends the cluster, in processes that others fork, too
+            signal.signal(signal.SIGTERM, terminate)
             yield cluster, nodes
         finally:
             with suppress(Exception):  # of a machine that a test has ended

@@ -65,7 +65,7 @@ def validate(
     from eval.scorers.calibration import calibration_bytes
     from eval.scorers.load import load_scorers
     from eval.validation.markdown import markdown
-    from eval.validation.shared_trials import trials_at
+    from eval.validation.shared_trials import trials_on
     from eval.validation.validate import validate as hold
     from eval.validation.validate import validate_drawn
     from kit.experiment.tables import can_read_letters
@@ -88,7 +88,7 @@ def validate(
             validation = validate_drawn(tools, tales or 12, progress)
         else:
             scorers = load()  # what cannot be loaded is told here, not in another process
-            with trials_at(load, devices, ray, say_worker) as trials:
+            with trials_on(load, devices, ray, say_worker) as trials:
                 validation = hold(scorers, trials, tales or 200, progress)
     text = markdown(validation)
     if out is not None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import CLIPImageProcessor
 
-from eval.scorers.batches import batches_ahead
+from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.preprocess import Preparation
 from kit.errors import WeightsError
 from kit.messages import speaking, tr
@@ -57,6 +57,8 @@ def test_threads_tell_things_in_the_language_of_who_asked() -> None:
             list(batches_ahead(lambda _: tr("has one colour all over"), [0, 1], 1))
             == [["整格只有一种颜色"]] * 2
         )
+        in_turn = results_in_turn(lambda _: tr("has one colour all over"), range(5), 2)
+        assert list(in_turn) == [(number, "整格只有一种颜色") for number in range(5)]
 
 
 @pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])

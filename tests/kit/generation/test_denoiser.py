@@ -128,7 +128,7 @@ def test_compiled_blocks_predict_the_same_with_anchors_too_and_other_batches_run
     for count, sharing in plans:
         engine.share(sharing)
         before.append(predict(count))
-    engine.compile_for(rows=[2, 1])
+    engine.run_compiled(rows=[2, 1])
     [_] = compiled_in_turn([engine.unet], ALONE)
     for (count, sharing), expected in zip(plans, before, strict=True):
         engine.share(sharing)
