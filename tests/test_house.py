@@ -19,6 +19,8 @@ SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
 PLACES = "kit/world/places/"
 """A file a place: as many as the drawn world has."""
 TESTED_THROUGH = {
+    "eval/gate/folder_pictures.py": "eval/gate/test_gate.py",
+    "eval/gate/harmless.py": "eval/gate/test_gate.py",
     "eval/casting/more/next_round.py": "eval/casting/more/test_draw_more.py",
     "eval/casting/more/summary.py": "eval/casting/more/test_draw_more.py",
     "eval/casting/exchanged.py": "eval/casting/test_cast.py",

@@ -203,13 +203,15 @@ def same_pictures(looks: Mapping[str, Look]) -> dict[str, str]:
     kept: list[str] = []
     found: dict[str, str] = {}
     small = np.empty((len(looks), _LAID * _LAID), np.float32)
+    firsts = np.empty((len(looks), _FREQUENCIES**2), np.float32)
     for name, look in looks.items():
         mine = _resized(Image.fromarray(look.grey.astype(np.float32)), (0.0, 0.0, 1.0, 1.0)).ravel()
         apart = np.abs(small[: len(kept)] - mine).mean(axis=1)
-        alike = (kept[place] for place in np.flatnonzero(apart < _LEVELS))
+        near = (apart < _LEVELS) & (alikeness(look, firsts[: len(kept)]) > _MAYBE)
+        alike = (kept[place] for place in np.flatnonzero(near))
         same = next((other for other in alike if difference(looks[other], look).one_picture), None)
         if same is None:
-            small[len(kept)] = mine
+            small[len(kept)], firsts[len(kept)] = mine, look.views[0]
             kept.append(name)
         else:
             found[name] = same

@@ -29,7 +29,7 @@ from storykit.cli.terminal.usage_errors import WrongUsage, refuse_both
 
 if TYPE_CHECKING:
     from eval.casting.cast import CastRequest
-    from eval.gate import FolderGate
+    from eval.gate.gate import FolderGate
     from eval.scorers.load import Scorers
     from kit.experiment.run import Run
 
@@ -282,7 +282,7 @@ def gate(
     as_json: AsJson = False,
 ) -> None:
     """Score a folder as the contest does: the mean over every file directly in it."""
-    from eval.gate import gate as folder_gate
+    from eval.gate.gate import gate as folder_gate
     from eval.scorers.calibration import calibration_of
     from eval.scoring.shared_scorers import predictor_on
 
@@ -323,7 +323,7 @@ def _say_gate(folder: Path, result: "FolderGate", *, as_json: bool) -> None:
 
 def _said_elsewhere(result: "FolderGate") -> str:
     """Return what the same pictures would score after harmless changes, or why that was not tried."""
-    from eval.gate import REACH
+    from eval.gate.gate import REACH
 
     if not result.elsewhere and result.mean is not None:
         return tr(
@@ -335,5 +335,14 @@ def _said_elsewhere(result: "FolderGate") -> str:
     means = joined((f"{mean:.4f} {how}" for how, mean in result.elsewhere.items()), tr(", "))
     passes = result.verdict == "pass"
     close = any((mean >= result.threshold) != passes for mean in result.elsewhere.values())
-    told = tr("the same pictures: {means}", means=means)
+    told = (
+        tr("the same pictures: {means}", means=means)
+        if result.tried == len(result.files)
+        else tr(
+            "the same pictures, as {tried} of {count} tell: {means}",
+            tried=result.tried,
+            count=len(result.files),
+            means=means,
+        )
+    )
     return joined([told, tr("; too close to be sure")], "") if close else told

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eval.gate import HARMLESS, JPEG_QUALITY, SMALLER
+from eval.gate.harmless import HARMLESS, JPEG_QUALITY, SMALLER
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scoring.panel_file import read_picture
 from kit.embedded import EMBEDDED

@@ -20,7 +20,7 @@ from eval.comparison.racing import race
 from eval.comparison.stats import holm, shift_interval, sign_flip, smallest_p
 from eval.comparison.summary import summary_lines
 from eval.comparison.verdict import Paired, Place, Question, judged, measured
-from eval.gate import gate
+from eval.gate.gate import gate
 from eval.metrics.consistency import consistency, leave_one_out, mrr
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.calibration import EMBEDDED_CALIBRATION, Calibration, calibration_of, said_of

@@ -11,7 +11,7 @@ from PIL import Image
 from ray_nodes import stripes_on
 from stripes import fill, new_run, striped
 
-from eval.gate import gate
+from eval.gate.gate import gate
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.load import load_scorers
 from eval.scoring.score import score, scorer_loader

@@ -9,7 +9,15 @@ import pytest
 from PIL import Image, ImageEnhance
 from scenes import sampled
 
-from kit.images.copies import COPY, alikeness, copied_pairs, difference, fitted_alikeness, look_at
+from kit.images.copies import (
+    COPY,
+    alikeness,
+    copied_pairs,
+    difference,
+    fitted_alikeness,
+    look_at,
+    same_pictures,
+)
 from kit.world.render import render
 from kit.world.scene import Character, Scene
 
@@ -127,3 +135,12 @@ def test_one_value_changed_makes_no_other_picture():
     after = before.copy()
     after[100, 100] = 255 - after[100, 100]
     assert difference(look_at(Image.fromarray(before)), look_at(Image.fromarray(after))).one_picture
+
+
+def test_pictures_of_one_colour_that_show_nothing_alike_are_not_laid_over_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kit.images.copies.difference", lambda one, other: pytest.fail("takes milliseconds"))
+    rng = np.random.default_rng(0)
+    noise = [Image.fromarray(rng.integers(120, 136, (64, 64, 3), np.uint8)) for _ in range(6)]
+    assert same_pictures({str(number): look_at(one) for number, one in enumerate(noise)}) == {}

@@ -1,44 +1,31 @@
-"""The contest's gate for any folder: the mean aesthetic score over every file directly in it.
-
-The organiser's script takes every regular file in the folder, no subfolder, and fails on a file that is no
-picture. So the mean is given only where that script would give one, and what does not belong is named.
-"""
+"""The pictures of a folder: read by threads and scored, and what is wrong with their files."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, mode
+from random import Random
+from statistics import mode
 from threading import Condition
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 from PIL.Image import Image
 
+from eval.gate.harmless import HARMLESS, JPEG_QUALITY, SAMPLE, SMALLER, are_apart
 from eval.scorers.batches import batches_ahead, results_in_turn
-from eval.scorers.calibration import Calibration
-from eval.scorers.protocols import Scorer, Stamp
-from eval.scoring.panel_file import through_jpeg
+from eval.scorers.protocols import Scorer
 from kit.errors import ScoreError
 from kit.files.path_contents import mistaken
 from kit.images.copies import Look, look_at, same_pictures
 from kit.images.decode import PictureError, is_flat, open_picture, picture_size
-from kit.messages import Message, mark, tr
+from kit.messages import Message, tr
 
-THRESHOLD = 6.0
-"""The mean an entry needs; source: the contest's rules."""
-REACH = 0.5
-"""Points between a mean and the threshold from which none of HARMLESS is tried.
-
-Of 42 sets of eight that the embedded base drew at 256 pixels the embedded predictor's mean moved by .07 at
-most, a single picture's score by .44 (docs/benchmarks.md). Nobody has measured other predictors.
-"""
 SURE_SIDE = 256
 """Pixels of the shorter side below which they are always tried: at 128 sets moved by .25, at 64 by 2.3."""
 BATCH, PIXELS = 64, 2**26
 """Pictures scored at once, and pixels decoded at once: 64 times 1024 x 1024, 256 MiB."""
-JPEG_QUALITY, SMALLER = 90, 0.98
 _DEEP = ("I", "F")
 """How modes begin whose values go beyond 255."""
 
@@ -63,75 +50,6 @@ class FileScore:
     """None where the file is no picture."""
     fault: str = ""
     """Why it should not lie in the folder, if so."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FolderGate:
-    """What the contest's script says of a folder, and what it does not say."""
-
-    folder: str
-    threshold: float
-    mean: float | None
-    """The organiser's number; None where the script would fail on a file that is no picture."""
-    verdict: Literal["pass", "fail", "no-score"]
-    mean_of_pictures: float | None
-    """The mean without the files that are no pictures."""
-    weakest: str | None
-    """The picture with the lowest score."""
-    elsewhere: Mapping[Message, float]
-    """The mean of the same pictures after each of HARMLESS, where the threshold is near; else nothing."""
-    files: tuple[FileScore, ...]
-    """Every regular file directly in the folder, by name."""
-    faults: tuple[str, ...]
-    stamp: Stamp
-    calibration: Calibration | None = None
-    """What may be believed of these weights; None where nobody has measured it."""
-
-
-def gate(
-    folder: Path, scorer: GateScorer, threshold: float = THRESHOLD, calibration: Calibration | None = None
-) -> FolderGate:
-    """Score a folder as the contest does; raises ScoreError if it holds no file.
-
-    Args:
-        folder: every file directly in it counts.
-        scorer: gives the scores.
-        threshold: of their mean.
-        calibration: of the scorer; names files below its floor.
-    """
-    pictures = _GatePictures.of(folder, scorer)
-    files = pictures.score()
-    if calibration is not None and calibration.aesthetic_floor is not None:
-        files = tuple(_held_against(file, calibration.aesthetic_floor) for file in files)
-    scored = [(file.score, file.file) for file in files if file.score is not None]
-    mean_of_pictures = fmean(score for score, _ in scored) if scored else None
-    mean = mean_of_pictures if len(scored) == len(files) else None
-    near = mean_of_pictures is not None and abs(mean_of_pictures - threshold) < REACH
-    return FolderGate(
-        folder=str(folder),
-        threshold=threshold,
-        mean=mean,
-        verdict="no-score" if mean is None else "pass" if mean >= threshold else "fail",
-        mean_of_pictures=mean_of_pictures,
-        weakest=min(scored)[1] if scored else None,
-        elsewhere=pictures.elsewhere() if scored and (near or pictures.small) else {},
-        files=files,
-        faults=tuple(tr("{place}: {told}", place=file.file, told=file.fault) for file in files if file.fault),
-        stamp=scorer.metric.stamp,
-        calibration=calibration,
-    )
-
-
-def _held_against(file: FileScore, floor: float) -> FileScore:
-    """Return a file with its fault if its score is below the floor."""
-    if file.fault or file.score is None or file.score >= floor:
-        return file
-    low = tr(
-        "scores {score:.2f}, below {floor:g}: fog, noise or an unfinished picture scores so",
-        score=file.score,
-        floor=floor,
-    )
-    return replace(file, fault=low)
 
 
 class _File(NamedTuple):
@@ -167,7 +85,7 @@ class _PixelBudget:
 
 
 @dataclass(kw_only=True, slots=True)
-class _GatePictures:
+class FolderPictures:
     """The files of a folder, read by threads while those before them are scored."""
 
     areas: Mapping[Path, int]
@@ -179,7 +97,7 @@ class _GatePictures:
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path, scorer: GateScorer) -> "_GatePictures":
+    def of(cls, folder: Path, scorer: GateScorer) -> "FolderPictures":
         """Look how large the pictures are; decodes none."""
         areas = {path: _area(path) for path in _files_of(folder)}
         kept: dict[Path, Image] | None = {} if sum(areas.values()) <= PIXELS else None
@@ -216,16 +134,33 @@ class _GatePictures:
         seen = {file.name: file.seen for file in batch if file.seen is not None}
         return dict(zip(seen, self.scorer.score(list(seen.values())), strict=True))
 
-    def elsewhere(self) -> dict[Message, float]:
-        """Return the mean of the pictures, which `score` has looked at, after each of HARMLESS."""
+    def elsewhere(self, scores: Mapping[str, float], threshold: float) -> tuple[int, dict[Message, float]]:
+        """Return how many pictures were tried, and the mean of all of them after each of HARMLESS.
+
+        They are drawn by lot, until it is sure on which side of the threshold all would be; all are tried
+        where one is small.
+
+        Args:
+            scores: of every picture that `score` has looked at, by name.
+            threshold: of their mean.
+        """
+        paths = [path for path in self.areas if path.name in scores]
+        Random(0).shuffle(paths)
+        before = np.array([scores[path.name] for path in paths])
         found: list[float] = []
-        paths = [path for path in self.areas if path.name in self.sizes]
-        changed = batches_ahead(self._changed, paths, BATCH)
-        for _, scores in results_in_turn(self._scores_of_all, changed, self.scorer.at_once):
-            found += scores
-        return {
-            tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): fmean(found[number :: len(HARMLESS)])
-            for number, how in enumerate(HARMLESS)
+        tried, sure = 0, False
+        while not sure:
+            more = paths[tried : max(SAMPLE, 2 * tried)]
+            changed = batches_ahead(self._changed, more, BATCH)
+            for _, after in results_in_turn(self._scores_of_all, changed, self.scorer.at_once):
+                found += after
+            tried += len(more)
+            moved = np.reshape(found, (tried, len(HARMLESS))) - before[:tried, np.newaxis]
+            means = before.mean() + moved.mean(axis=0)
+            sure = tried == len(paths) or (not self.small and are_apart(means, threshold, moved, len(paths)))
+        return tried, {
+            tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): float(mean)
+            for how, mean in zip(HARMLESS, means, strict=True)
         }
 
     def _scores_of_all(self, batch: Sequence[Sequence[Image]]) -> list[float]:
@@ -287,17 +222,6 @@ def _area(path: Path) -> int:
         return math.prod(picture_size(path))
     except PictureError:
         return 0
-
-
-def _smaller(picture: Image) -> Image:
-    return picture.resize((max(1, round(picture.width * SMALLER)), max(1, round(picture.height * SMALLER))))
-
-
-HARMLESS: Mapping[str, Callable[[Image], Image]] = {
-    mark("as JPEG, quality {quality}"): partial(through_jpeg, quality=JPEG_QUALITY),
-    mark("{share:.0%} smaller"): _smaller,
-}
-"""What happens to pictures on their way to a contest, and should not decide it."""
 
 
 def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eval.gate import gate
+from eval.gate.gate import gate
 from eval.scorers.protocols import Metric, Stamp
 from eval.validation.corruptions import rendered, resized
 from kit.errors import ScoreError
@@ -218,7 +218,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return open_picture(path)
 
-    monkeypatch.setattr("eval.gate.open_picture", opened)
+    monkeypatch.setattr("eval.gate.folder_pictures.open_picture", opened)
     return names
 
 
@@ -236,6 +236,29 @@ def test_harmless_changes_are_tried_where_they_might_change_the_verdict(
     assert decoded == ["0.png", "1.png", "2.png"], "each once"
 
 
+def test_of_many_pictures_as_many_are_tried_as_it_takes_to_be_sure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.gate.folder_pictures.SURE_SIDE", 0)
+    rng = np.random.default_rng(0)
+    for number, grain in enumerate(rng.integers(4, 14, 100)):
+        pixels = rng.integers(128 - grain, 129 + grain, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.bmp")
+    with monkeypatch.context() as doubting:
+        doubting.setattr("eval.gate.harmless.SURE", np.inf)
+        whole = gate(tmp_path, Sharpness(), threshold=5.3)
+    assert whole.tried == 100
+    as_jpeg = whole.elsewhere["as JPEG, quality 90"]
+    tried = {}
+    for away in (0.3, 0.02, 0.0001):
+        found = gate(tmp_path, Sharpness(), threshold=as_jpeg + away)
+        tried[away] = found.tried
+        for how, mean in found.elsewhere.items():
+            assert (mean < as_jpeg + away) == (whole.elsewhere[how] < as_jpeg + away)
+            assert mean == pytest.approx(whole.elsewhere[how], abs=0.03)
+    assert tried[0.3] == 16 < tried[0.02] < tried[0.0001] == 100
+
+
 def test_small_pictures_are_tried_however_far_the_threshold_is(tmp_path: Path) -> None:
     save(tmp_path / "1.png", 9, LARGE)
     assert not gate(tmp_path, Brightness()).elsewhere
@@ -250,7 +273,7 @@ def test_pictures_that_are_too_many_to_keep_are_decoded_again_for_the_same_answe
         save(tmp_path / f"{number}.png", 5.7 + number / 5, LARGE)
     kept = gate(tmp_path, Sharpness())
     decoded.clear()
-    monkeypatch.setattr("eval.gate.PIXELS", 3 * 256 * 256)
+    monkeypatch.setattr("eval.gate.folder_pictures.PIXELS", 3 * 256 * 256)
     assert gate(tmp_path, Sharpness()) == kept
     assert sorted(decoded) == sorted([f"{number}.png" for number in range(4)] * 2)
 
@@ -275,7 +298,7 @@ def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: py
         save(tmp_path / f"{number}.png", number + 2, (16, 16))
     save(tmp_path / "large.png", 7, (64, 64))
     (tmp_path / "a.txt").write_text("no picture")
-    monkeypatch.setattr("eval.gate.PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr("eval.gate.folder_pictures.PIXELS", 2 * 16 * 16)
     monkeypatch.setattr("eval.scorers.batches._threads", lambda: 8)
     found = gate(tmp_path, Slow())
     small = [pixels for pixels in held if pixels <= 8 * 16 * 16]
@@ -298,7 +321,7 @@ def test_as_many_batches_are_scored_at_a_time_as_there_are_workers(
 
     for number in range(8):
         save(tmp_path / f"{number}.png", 5.6 + number / 10, LARGE)
-    monkeypatch.setattr("eval.gate.BATCH", 2)
+    monkeypatch.setattr("eval.gate.folder_pictures.BATCH", 2)
     assert gate(tmp_path, Two()) == gate(tmp_path, Brightness())
 
 
