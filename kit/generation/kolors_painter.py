@@ -247,10 +247,8 @@ class KolorsPainter:
         kinds = halves_of(settings)
         self._denoiser.run_compiled(rows=[plan.panels * halves for halves in kinds])
         alike = [one for one in requests if one.held_by == requests[0].held_by] * plan.panels
-        alike, one_step = (
-            alike[: plan.panels],
-            settings.whole_steps(1),
-        )  # a call of as many as are compiled for
+        alike = alike[: plan.panels]  # a call is of as many as are compiled for
+        one_step = settings.whole_steps(1)
         noise = self._first_noise(alike, settings)
         for _ in compiled_in_turn([self._denoiser.unet, self._decoder], self._compile_share):
             try:

@@ -1,17 +1,14 @@
 """The stage that ranks: all bundles of a contest checked, scored by one set of scorers, and ordered."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from eval.metrics.registry import METRICS, Needs
-from eval.scorers.batches import batches_ahead
+from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
@@ -116,13 +113,9 @@ def leaderboard(
     if progress is not None:
         progress.begin(2 * len(bundles), 0)
     ordered = sorted(bundles, key=names.__getitem__)
-    checks = batches_ahead(partial(check, rules=rules), ordered, CHECKED_AHEAD)
-    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        intake = _Intake(rules, load, len(bundles), pool)
-        for path, checked in zip(ordered, chain.from_iterable(checks), strict=True):
-            intake.look(names[path], checked, progress)
-        if intake.tools is not None:
-            intake.settle(intake.tools)
+    checks = chain.from_iterable(batches_ahead(partial(check, rules=rules), ordered, CHECKED_AHEAD))
+    intake = _Intake(rules, load, len(bundles))
+    intake.take(zip(map(names.__getitem__, ordered), checks, strict=True), progress)
     contest = rules or contest_of(intake.sound)
     weights = weights_of(contest) if contest else {}
     language, tools = intake.language, intake.tools
@@ -144,22 +137,12 @@ def leaderboard(
     )
 
 
-class _BeingScored(NamedTuple):
-    """A sound bundle that is being scored."""
-
-    scored: Future[ScoredEntry]
-    manifest: Manifest
-    rules: Rules
-
-
 class _Intake:
     """Checks bundles and looks at the sound ones with the same scorers; their files are not kept."""
 
-    def __init__(
-        self, rules: Rules | None, load: Callable[[], Scorers], count: int, pool: ThreadPoolExecutor
-    ) -> None:
-        """Take the rules if they are known, how many bundles there are, and threads that score them."""
-        self._rules, self._load, self._count, self._pool = rules, load, count, pool
+    def __init__(self, rules: Rules | None, load: Callable[[], Scorers], count: int) -> None:
+        """Take the rules if they are known, and how many bundles there are."""
+        self._rules, self._load, self._count = rules, load, count
         self._manifests: dict[str, Manifest] = {}
         """Those that can be read, by what reports call the bundle, as all that follows."""
         self.sound: dict[str, list[str]] = {}
@@ -170,8 +153,6 @@ class _Intake:
         """The bundles without faults that could be measured."""
         self.refused: dict[str, Sequence[Fault]] = {}
         """Why a bundle is not ranked."""
-        self._asked: dict[str, _BeingScored] = {}
-        """Who is being scored: as many as there are devices."""
         if rules:
             weights_of(rules)
 
@@ -182,52 +163,62 @@ class _Intake:
         chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
         return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
 
-    def look(self, file: str, checked: CheckedBundle, progress: Progress | None) -> None:
-        """Keep a bundle's entry, or why it has none or is not ranked."""
-        bundle, faults = checked
-        if progress is not None:
-            progress.advance(1)
-        if bundle and bundle.manifest:
-            self._manifests[file] = bundle.manifest
-        if faults:
-            self.refused[file] = faults
-        elif bundle:
-            self.sound.setdefault(bundle.sound_manifest.rules, []).append(file)
-            self._score(file, bundle)
-        if progress is not None:
-            progress.advance(1)
+    def take(self, bundles: Iterable[tuple[str, CheckedBundle]], progress: Progress | None) -> None:
+        """Keep each bundle's entry, or why it has none or is not ranked.
 
-    def _score(self, file: str, bundle: Bundle) -> None:
-        """Keep a sound bundle's entry; where bundles are for several contests, no more is looked at."""
-        if self._rules is None and len(self.sound) > 1:
+        As many are scored at the same time as there are devices.
+        """
+        sound = self._sound(bundles, progress)
+        first = next(sound, None)
+        if first is None:
             return
-        manifest = bundle.sound_manifest
-        rules = self._rules or load_rules(manifest.rules)
-        if self.tools is None:
-            weights_of(rules)
-            self.tools = self._load()
-        side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * rules.panels.count)))
-        ask = partial(score_entry, file, bundle, self.tools, side)
-        self._asked[file] = _BeingScored(self._pool.submit(copy_context().run, ask), manifest, rules)
-        self.settle(self.tools, min(self.tools.at_once, MOST_AT_ONCE) - 1)
-
-    def settle(self, tools: Scorers, left: int = 0) -> None:
-        """Keep what was found of those who are being scored, but of the last few."""
-        while len(self._asked) > left:
-            file = next(iter(self._asked))
-            self._keep(file, self._asked.pop(file), tools.aesthetic.metric.stamp)
-
-    def _keep(self, file: str, asked: "_BeingScored", stamp: Stamp) -> None:
-        """Keep a bundle's entry as soon as it is there, or why it has none or is not ranked."""
-        try:
-            found = self.exhibits[file] = asked.scored.result()
-        except (BundleError, ScoreError) as error:
-            self.refused[file] = [_unmeasured(error)]
-        except STRANGE as error:
-            self.refused[file] = [beyond(_NOT_MEASURED, error)]
-        else:
-            if faults := score_faults(found, asked.manifest.gate, asked.rules, stamp):
+        weights_of(self._rules_of(first[1]))
+        tools = self.tools = self._load()
+        at_once = min(tools.at_once, MOST_AT_ONCE)
+        for (file, bundle), found in results_in_turn(
+            partial(self._scored, tools), chain([first], sound), at_once
+        ):
+            if isinstance(found, Fault):
+                self.refused[file] = [found]
+                continue
+            self.exhibits[file] = found
+            gate, rules = bundle.sound_manifest.gate, self._rules_of(bundle)
+            if faults := score_faults(found, gate, rules, tools.aesthetic.metric.stamp):
                 self.refused[file] = faults
+
+    def _sound(
+        self, bundles: Iterable[tuple[str, CheckedBundle]], progress: Progress | None
+    ) -> Iterator[tuple[str, Bundle]]:
+        """Yield the bundles without faults; where they are for several contests, no more."""
+        for file, (bundle, faults) in bundles:
+            if progress is not None:
+                progress.advance(1)
+            if bundle and bundle.manifest:
+                self._manifests[file] = bundle.manifest
+            if faults:
+                self.refused[file] = faults
+            elif bundle:
+                self.sound.setdefault(bundle.sound_manifest.rules, []).append(file)
+                if self._rules is not None or len(self.sound) == 1:
+                    yield file, bundle
+            if progress is not None:
+                progress.advance(1)
+
+    def _rules_of(self, bundle: Bundle) -> Rules:
+        return self._rules or load_rules(bundle.sound_manifest.rules)
+
+    def _scored(self, tools: Scorers, sound: tuple[str, Bundle]) -> ScoredEntry | Fault:
+        """Return a bundle's entry, or why it has none."""
+        file, bundle = sound
+        side = min(
+            THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * self._rules_of(bundle).panels.count))
+        )
+        try:
+            return score_entry(file, bundle, tools, side)
+        except (BundleError, ScoreError) as error:
+            return _unmeasured(error)
+        except STRANGE as error:
+            return beyond(_NOT_MEASURED, error)
 
     def measure(self, measurer: Measurer) -> dict[str, Mapping[str, Row]]:
         """Return each entry's values by metric; an entry that has none is an entry no more."""
