@@ -28,7 +28,6 @@ TESTED_THROUGH = {
     "eval/casting/selection.py": "eval/casting/test_cast.py",
     "eval/casting/summary.py": "eval/casting/test_cast.py",
     "eval/metrics/formulas.py": "eval/metrics/test_registry.py",
-    "eval/scorers/batches.py": "eval/scorers/test_preprocess.py",
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/votes/summary.py": "eval/votes/test_tally.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",

@@ -14,13 +14,13 @@ import numpy as np
 from PIL.Image import Image
 
 from eval.gate.harmless import HARMLESS, JPEG_QUALITY, SAMPLE, SMALLER, are_apart
-from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.protocols import Scorer
 from kit.errors import ScoreError
 from kit.files.path_contents import mistaken
 from kit.images.copies import Look, look_at, same_pictures
 from kit.images.decode import PictureError, is_flat, open_picture, picture_size
 from kit.messages import Message, tr
+from kit.threads import batches_ahead, results_in_turn
 
 SURE_SIDE = 256
 """Pixels of the shorter side below which they are always tried: at 128 sets moved by .25, at 64 by 2.3."""

@@ -12,7 +12,6 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from transformers import CLIPImageProcessor
 
-from eval.scorers.batches import batches_ahead
 from eval.scorers.preprocess import Preparation
 from eval.scorers.protocols import Metric, Scorer, Stamp
 from eval.scorers.weights_file import weights_file
@@ -22,6 +21,7 @@ from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.images.decode import decode_picture
 from kit.messages import mark, tr
+from kit.threads import batches_ahead
 
 EMBEDDED_WEIGHTS = Path(__file__).parents[1] / "mini" / "weights" / "aesthetic"
 KIND = mark("an aesthetic predictor's folder")

@@ -15,13 +15,13 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from eval.scorers.batches import batches_ahead
 from eval.scorers.protocols import Stamp
 from eval.scorers.weights_file import weights_file
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.messages import mark, tr
+from kit.threads import batches_ahead
 
 EMBEDDED_WEIGHTS = Path(__file__).parents[1] / "mini" / "weights" / "clip"
 KIND = mark("a CLIP folder")

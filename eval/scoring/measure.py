@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL.Image import Image
 
-from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Inscription, Stamp
 from eval.scoring.letters import from_row, to_row
@@ -24,6 +23,7 @@ from kit.images.copies import Look, look_at
 from kit.messages import mark, tr
 from kit.progress import Progress
 from kit.retold import retold
+from kit.threads import batches_ahead, results_in_turn
 
 _SCORER, _ENCODER = mark("scorer"), mark("encoder")
 CACHE = Path("cache") / "scores.sqlite"

@@ -8,13 +8,13 @@ from itertools import chain
 from pathlib import Path
 
 from eval.metrics.registry import METRICS, Needs
-from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError, printable
 from kit.messages import Language, mark, tr
 from kit.progress import Progress
+from kit.threads import batches_ahead, results_in_turn
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.contest.rules import Rules, load_rules

@@ -29,9 +29,9 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig
 from eval.gate.folder_pictures import BATCH
 from eval.gate.gate import gate
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
-from eval.scorers.batches import batches_ahead
 from eval.scorers.load import device
 from eval.scoring.panel_file import read_picture
+from kit.threads import batches_ahead
 from kit.world.render import render
 from kit.world.scene import sample_scene
 from tests.benchmarks.machine import commit, cpu, load, today, versions

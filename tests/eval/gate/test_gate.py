@@ -299,7 +299,7 @@ def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: py
     save(tmp_path / "large.png", 7, (64, 64))
     (tmp_path / "a.txt").write_text("no picture")
     monkeypatch.setattr("eval.gate.folder_pictures.PIXELS", 2 * 16 * 16)
-    monkeypatch.setattr("eval.scorers.batches._threads", lambda: 8)
+    monkeypatch.setattr("kit.threads._threads", lambda: 8)
     found = gate(tmp_path, Slow())
     small = [pixels for pixels in held if pixels <= 8 * 16 * 16]
     assert max(small) <= 2 * 16 * 16

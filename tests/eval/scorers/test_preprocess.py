@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import CLIPImageProcessor
 
-from eval.scorers.batches import batches_ahead, results_in_turn
 from eval.scorers.preprocess import Preparation
 from kit.errors import WeightsError
-from kit.messages import speaking, tr
 
 SIDE = 32
 
@@ -42,23 +40,6 @@ def test_what_is_seen_of_a_picture_stands_for_it_to_the_bit(
 def test_a_processor_that_does_anything_else_is_refused() -> None:
     with pytest.raises(WeightsError, match="must resize the shorter side, cut the centre out and scale"):
         Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, do_resize=False))
-
-
-def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
-    assert list(batches_ahead(lambda n: n * n, range(7), 3)) == [[0, 1, 4], [9, 16, 25], [36]]
-    assert list(batches_ahead(str, [], 3)) == []
-    with pytest.raises(ZeroDivisionError):
-        list(batches_ahead(lambda n: 1 // n, [1, 0], 1))
-
-
-def test_threads_tell_things_in_the_language_of_who_asked() -> None:
-    with speaking("zh"):
-        assert (
-            list(batches_ahead(lambda _: tr("has one colour all over"), [0, 1], 1))
-            == [["整格只有一种颜色"]] * 2
-        )
-        in_turn = results_in_turn(lambda _: tr("has one colour all over"), range(5), 2)
-        assert list(in_turn) == [(number, "整格只有一种颜色") for number in range(5)]
 
 
 @pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
