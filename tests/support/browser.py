@@ -30,7 +30,8 @@ CONTRAST = {"type": "rule", "values": ["color-contrast"]}
 WIDTHS = (1280, 390)
 DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 GONE = re.compile(
-    r"net::ERR_(ABORTED|CONNECTION_\w+|EMPTY_RESPONSE|CONTENT_LENGTH_MISMATCH|INCOMPLETE_CHUNKED_ENCODING|SOCKET_NOT_CONNECTED)"
+    r"net::ERR_(ABORTED|CONNECTION_\w+|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|RESPONSE_HEADERS_TRUNCATED|"
+    r"CONTENT_LENGTH_MISMATCH|INCOMPLETE_CHUNKED_ENCODING)"
     r"|^htmx:(sendError|sendAbort|afterRequest)"
 )
 """What a browser says of a page that was left, and of a board that has ended: tests end them as they like."""
