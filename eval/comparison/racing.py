@@ -23,7 +23,7 @@ from scipy.stats import t
 from eval.metrics.registry import gates, judgeable
 from eval.scorers.load import Scorers
 from eval.scoring.records import StoryScore
-from eval.scoring.score import score, scorers_of
+from eval.scoring.score import score
 from kit.did_you_mean import did_you_mean
 from kit.errors import ComparisonError
 from kit.experiment.config import Experiment, LoadedExperiment
@@ -169,7 +169,7 @@ def race(
     loaded: LoadedExperiment,
     metric: str,
     draw: Callable[[LoadedExperiment], Run],
-    tools: Scorers | None = None,
+    tools: Scorers,
 ) -> list[Eliminated]:
     """Draw an experiment as a race, write race.json, and return who left it.
 
@@ -181,7 +181,7 @@ def race(
         loaded: the experiment.
         metric: what it is about, a column of scores.stories.csv that can be judged.
         draw: draws what a run of an experiment lacks.
-        tools: what pictures are measured with; by default what the experiment's [score] table names.
+        tools: what pictures are measured with.
     """
     if metric not in judgeable():
         raise ComparisonError(
@@ -209,7 +209,6 @@ def race(
                 aside=aside,
             )
         )
-    tools = tools or scorers_of(loaded)
 
     def seen(left: list[str], count: int) -> Mapping[str, Mapping[int, float]]:
         return _values(score(draw(_part(loaded, left, seeds[:count])), tools).stories, metric, left)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from eval.scorers.aesthetic import AestheticScorer
     from eval.scorers.preprocess import Preparation
+    from kit.generation.painter import Painter
 
 Part = Literal["aesthetic", "encoder", "tower", "reader"]
 """What of `Scorers` is asked."""
@@ -85,7 +86,7 @@ class ScoringWorker:
             preparation=getattr(tools.aesthetic, "preparation", None),
         )
 
-    def asked(self, part: Part, name: str, items: Sequence[object]) -> object:
+    def measured(self, part: Part, name: str, items: Sequence[object]) -> object:
         """Return what a part of the scorers answers."""
         return getattr(getattr(self._tools, part), name)(items)
 
@@ -174,6 +175,21 @@ def predictor_on(
         yield cast(_SharedScorer, scorers.aesthetic)
 
 
+def scorers_beside(load: Load, painters: "Sequence[Painter]") -> Scorers:
+    """Return scorers where painters draw: in the processes of these, or on the device of one that draws here.
+
+    A worker that cannot load them is left out, and draws no more.
+
+    Args:
+        load: loads them.
+        painters: as `painters_on` yields them.
+    """
+    from kit.generation.devices.ray_painter import RayPainter
+
+    first = painters[0]
+    return _pooled(load, first.pool) if isinstance(first, RayPainter) else load(on=first.device)
+
+
 @contextmanager
 def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Heard) -> Iterator[Scorers]:
     """Yield scorers whose every batch is measured by one of several workers.
@@ -184,6 +200,12 @@ def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Hear
         cluster: the address of a cluster of Ray in place of these; empty: none.
         heard: is told which worker is left out or has ended.
     """
+    with workers_on(devices, cluster, heard) as pool:
+        yield _pooled(load, pool)
+
+
+def _pooled(load: Load, pool: WorkerPool) -> Scorers:
+    """Have workers load scorers, and return what asks them."""
     import torch
 
     threads = torch.get_num_threads()
@@ -191,21 +213,20 @@ def shared_scorers(load: Load, devices: Sequence[str], cluster: str, heard: Hear
     def maker(place: WorkerPlace) -> Callable[[], object]:
         return partial(ScoringWorker, load, place.device, threads)
 
-    with workers_on(devices, cluster, heard) as pool:
-        first = pool.make(maker, differences)[0]
-        scorer = _SharedScorer(pool, first.metric, first.preparation)
-        yield Scorers(
-            aesthetic=scorer,
-            encoder=_SharedEncoder(pool, first.encoder),
-            tower=scorer if first.one_tower else None,
-            calibration=first.calibration,
-            reader=_SharedReader(pool, first.reader) if first.reader else None,
-            at_once=len(pool.living),
-        )
+    first = pool.make(maker, differences)[0]
+    scorer = _SharedScorer(pool, first.metric, first.preparation)
+    return Scorers(
+        aesthetic=scorer,
+        encoder=_SharedEncoder(pool, first.encoder),
+        tower=scorer if first.one_tower else None,
+        calibration=first.calibration,
+        reader=_SharedReader(pool, first.reader) if first.reader else None,
+        at_once=len(pool.living),
+    )
 
 
 def _asked(pool: WorkerPool, part: Part, name: str, items: Sequence[object]) -> Any:
-    return pool.ask("asked", part, name, items)[1]
+    return pool.ask("measured", part, name, items)[1]
 
 
 class _SharedScorer(NamedTuple):

@@ -16,22 +16,22 @@ class Refused(NamedTuple):
 
 
 class Actor:
-    """An object in another process; what it refuses is an answer."""
+    """Objects in another process; what they refuse is an answer."""
 
     def __init__(self, language: str) -> None:
         """Begin as the process that asks: in its language."""
         os.environ[OWN_VARIABLE] = language
         hide_pynvml_warning()
         name_user()
-        self._made: object = None
+        self._made: list[object] = []
 
     def ready(self) -> None:
         """Answer as soon as the process is there."""
 
     def make(self, maker: Callable[[], object]) -> object:
-        """Make the object; asked for once."""
+        """Make an object, which is asked before those that are there."""
         try:
-            self._made = maker()
+            self._made.insert(0, maker())
         except StorykitError as error:
             return Refused(error)
         return None
@@ -42,9 +42,9 @@ class Actor:
         return (answer, None) if isinstance(answer, Refused) else (None, answer)
 
     def answer(self, name: str, *arguments: object) -> object:
-        """Return what a method of the object returns, or what a property is."""
+        """Return what a method of the first object that has it returns, or what a property is."""
         try:
-            asked: Any = getattr(self._made, name)
+            asked: Any = getattr(next(one for one in self._made if hasattr(type(one), name)), name)
             return asked(*arguments) if callable(asked) else asked
         except StorykitError as error:
             return Refused(error)

@@ -1,8 +1,9 @@
 """The commands that draw: `storykit demo`, `run`, `generate` and `download`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +14,7 @@ import storykit
 from kit.embedded import EMBEDDED
 from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
-from storykit.cli.scores import compare_run, report_run, score_run, score_run_on
+from storykit.cli.scores import compare_run, report_run, score_run
 from storykit.cli.setup.plan import PlanFirst
 from storykit.cli.terminal.console import (
     Cluster,
@@ -30,6 +31,7 @@ from storykit.cli.terminal.progress import NotesFirst, progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage, refuse_both
 
 if TYPE_CHECKING:
+    from eval.scorers.load import Scorers
     from kit.experiment.config import LoadedExperiment
     from kit.experiment.run import Run
     from kit.generation.generate import GenerateReport
@@ -119,16 +121,16 @@ def demo(
     with drawing_in(out):
         with ready_painters(experiment.base, "auto", ray) as painters:
             drawn = _draw(replace(loaded, experiment=experiment), out, painters)
+            _score_drawn(drawn, painters)
         _judge_demo(drawn, out, several=seeds > 1)
 
 
 def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
-    """Do the other seven stages."""
+    """Do the other six stages."""
     from submissions.bundle.bundle import open_bundle
     from submissions.verification.verify import verify as verify_bundle
 
     experiment = drawn.loaded.experiment
-    score_run(drawn)
     compare_run(drawn, just_scored=True)
     opened = storykit.open_run(out)
     if several:  # else there is nothing to choose
@@ -178,11 +180,22 @@ def run(
     draft: Draft = False,
 ) -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
+    from kit.experiment.run import Run
     from kit.generation.generate import drawing_in
 
     with drawing_in(out):
-        opened = _draw_file(experiment, out, (devices, ray), race, again=again, draft=draft, planned=True)
-        score_run_on(opened, devices, ray)
+        loaded, notes = _read(experiment, draft=draft)
+        with ready_painters(loaded.experiment.base, devices, ray) as painters:
+            plan = PlanFirst(loaded, painters, race=bool(race))
+            draw = partial(_draw, out=out, painters=painters, notes=notes, again=again, plan=plan)
+            if race:
+                tools = _scorers(loaded, painters)
+                _race(loaded, race, draw, tools)
+                opened = Run.open(out)
+                score_run(opened, tools)
+            else:
+                opened = draw(loaded)
+                _score_drawn(opened, painters)
         compare_run(opened, just_scored=True)
         report_run(opened)
 
@@ -201,7 +214,9 @@ def generate(
 ) -> None:
     """Draw every panel of an experiment that is not drawn yet."""
     if not shard:
-        _draw_file(experiment, out, (devices, ray), again=again, draft=draft)
+        loaded, notes = _read(experiment, draft=draft)
+        with ready_painters(loaded.experiment.base, devices, ray) as painters:
+            _draw(loaded, out, painters, notes, again=again)
     elif again:
         raise WrongUsage(tr("--again draws a whole run again: draw a part again in a new folder, with --out"))
     else:
@@ -210,15 +225,11 @@ def generate(
 
 def _draw_part(experiment: Path, out: Path, where: tuple[str, str], shard: str, *, draft: bool) -> None:
     """Draw one part of an experiment and say so."""
-    from kit.experiment.config import load_experiment
-    from kit.experiment.notes import notes_on
     from kit.generation.generate import draw_shard
     from kit.generation.shards.shard import shard_named
 
-    part, loaded = shard_named(shard), load_experiment(experiment)
-    if draft:
-        loaded = loaded.drawn_as("draft")
-    notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
+    part = shard_named(shard)
+    loaded, notes = _read(experiment, draft=draft)
     with (
         ready_painters(loaded.experiment.base, *where) as painters,
         progress_bar(tr("drawing"), announced=True) as bar,
@@ -228,33 +239,25 @@ def _draw_part(experiment: Path, out: Path, where: tuple[str, str], shard: str, 
     say(tr("shard   {shard} is in {out}: merge with `storykit gather RUN PART...`", shard=shard, out=out))
 
 
-def _draw_file(
-    experiment: Path,
-    out: Path,
-    where: tuple[str, str],
-    metric: str = "",
-    *,
-    again: bool,
-    draft: bool,
-    planned: bool = False,
-) -> "Run":
-    """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
-    from eval.comparison.racing import race
+def _read(experiment: Path, *, draft: bool) -> "tuple[LoadedExperiment, list[str]]":
+    """Return an experiment, and what is to be said of it before anything is drawn."""
     from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.experiment.notes import notes_on
-    from kit.experiment.run import Run
 
     loaded = load_experiment(experiment, judgeable())
     if draft:
         loaded = loaded.drawn_as("draft")
-    notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
-    with ready_painters(loaded.experiment.base, *where) as painters:
-        plan = PlanFirst(loaded, painters, race=bool(metric)) if planned else None
-        if not metric:
-            return _draw(loaded, out, painters, notes, again=again, plan=plan)
-        gone = race(loaded, metric, lambda part: _draw(part, out, painters, notes, again=again, plan=plan))
-    for one in gone:
+    return loaded, [*notes_on(loaded), *_notes_on_loras(loaded)]
+
+
+def _race(
+    loaded: "LoadedExperiment", metric: str, draw: "Callable[[LoadedExperiment], Run]", tools: "Scorers"
+) -> None:
+    """Draw an experiment as a race on a metric, and say who left it."""
+    from eval.comparison.racing import race
+
+    for one in race(loaded, metric, draw, tools):
         say(
             tr(
                 "out     {candidate} after {seeds} seeds: {behind:.3g} behind {leader}, "
@@ -266,7 +269,22 @@ def _draw_file(
                 chance=one.chance,
             )
         )
-    return Run.open(out)
+
+
+def _scorers(loaded: "LoadedExperiment", painters: "Sequence[Painter]") -> "Scorers":
+    """Return what an experiment is scored with, where it is drawn."""
+    from eval.scoring.score import scorer_loader
+    from eval.scoring.shared_scorers import scorers_beside
+
+    with progress_bar(tr("loading"), transient=True) as progress:
+        progress.note(tr("loading the scorers"))
+        return scorers_beside(scorer_loader(loaded), painters)
+
+
+def _score_drawn(run: "Run", painters: "Sequence[Painter]") -> None:
+    """Score a run where it was drawn, once what draws is freed."""
+    painters[0].unload()
+    score_run(run, _scorers(run.loaded, painters))
 
 
 def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:

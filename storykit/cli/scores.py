@@ -147,32 +147,25 @@ def _draw_and_cast(run: "Run", wish: "CastRequest", budget: int, *, as_json: boo
 
 def score(run_folder: RunFolder, devices: ScoringDevices = "auto", ray: ScoringCluster = "") -> None:
     """Score every panel: aesthetics, consistency, agreement with the text, faults."""
+    from eval.scoring.score import scorer_loader
+    from eval.scoring.shared_scorers import scorers_on
     from kit.experiment.run import Run
 
     refuse_both(devices, ray)
     run = Run.open(run_folder)
-    with page_kept_or_said(run):
-        score_run_on(run, devices, ray)
-
-
-def score_run_on(run: "Run", devices: str, ray: str) -> None:
-    """Score a run with what its experiment names, on devices of this machine or on a cluster of Ray."""
-    from eval.scoring.score import scorer_loader
-    from eval.scoring.shared_scorers import scorers_on
-
-    with ExitStack() as stack:
+    with page_kept_or_said(run), ExitStack() as stack:
         with progress_bar(tr("loading"), transient=True) as progress:
             progress.note(tr("loading the scorers"))
             tools = stack.enter_context(scorers_on(scorer_loader(run.loaded), devices, ray, say_worker))
         score_run(run, tools)
 
 
-def score_run(run: "Run", tools: "Scorers | None" = None) -> None:
+def score_run(run: "Run", tools: "Scorers") -> None:
     """Score a run and say how many panels that were, what is wrong with which, and what has no number.
 
     Args:
         run: drawn.
-        tools: what pictures are measured with; by default what the experiment names, on one device.
+        tools: what pictures are measured with.
     """
     from eval.scoring.score import score as measure
     from eval.scoring.summary import faults_said, missing_said, undefined_said

@@ -76,7 +76,7 @@ def no_number(folder: Path) -> None:
 
 
 def short_race(folder: Path) -> None:
-    race(new_run(folder).loaded, "mrr", lambda _: pytest.fail("drawn"))
+    race(new_run(folder).loaded, "mrr", lambda _: pytest.fail("drawn"), stripe_scorers())
 
 
 def folder_without_config(folder: Path) -> None:

@@ -163,6 +163,7 @@ class RayPainter:
     def __init__(self, studio: _Studio, worker: Worker) -> None:
         """Take the worker that is asked by preference."""
         self._studio, self._near, self._worn = studio, worker, BARE
+        self.pool = studio.pool
         told = studio.facts
         self.device, self.hardware, self.identity = told.device, told.hardware, told.identity
         self.prompt_tokens = told.prompt_tokens
@@ -187,7 +188,7 @@ class RayPainter:
     ) -> Sequence[DrawResult]:
         """Return the pictures of a batch, fetched when one is looked at: the next is drawn meanwhile."""
         asked = ("drawn", self._worn, requests, settings, plan)
-        self._near, fetch = self._studio.pool.ask_ahead(*asked, near=self._near)
+        self._near, fetch = self.pool.ask_ahead(*asked, near=self._near)
         return _UnfetchedPictures(len(requests), fetch)
 
     def __getattr__(self, name: str) -> Any:
@@ -201,5 +202,5 @@ class RayPainter:
 
     def _ask(self, name: str, *arguments: object) -> Any:
         asked = ("asked_wearing", self._worn, name) if name in _WEARING else ("asked", name)
-        self._near, answer = self._studio.pool.ask(*asked, *arguments, near=self._near)
+        self._near, answer = self.pool.ask(*asked, *arguments, near=self._near)
         return answer

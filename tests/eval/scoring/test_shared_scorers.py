@@ -33,16 +33,23 @@ def test_workers_together_give_the_numbers_of_one_alone(cluster, tmp_path, monke
     assert heard == []
 
 
+RACING = "".join(
+    f'[[candidate]]\nname = "{style}"\nlora = "mini:{style}"\n' for style in ("ink", "watercolour")
+)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_run_draws_and_scores_on_the_machines_what_it_does_alone(cluster, tmp_path):
-    made = make_run(tmp_path / "alone", "size = 64")
+@pytest.mark.parametrize("race", [(), ("--race", "aesthetic_mean")], ids=["all", "race"])
+def test_run_draws_and_scores_on_the_machines_what_it_does_alone(cluster, tmp_path, race):
+    made = make_run(tmp_path / "alone", "size = 64\nseeds = [0, 1, 2, 3, 4]", RACING)
     file, together = made.folder.parent / "experiment.toml", tmp_path / "together"
-    said("run", file, "--out", made.folder)
-    answer = tell("run", file, "--out", together, "--ray", cluster[0].address)
+    said("run", file, "--out", made.folder, *race)
+    answer = tell("run", file, "--out", together, "--ray", cluster[0].address, *race)
     assert (answer.code, answer.err) == (0, "")
     assert pictures_of(Run.open(together)) == pictures_of(made)
-    assert Run.open(together).read_json("scores.json") == made.read_json("scores.json")
+    for name in ("scores.json", "scores.panels.csv", "comparison.json", *(["race.json"] if race else [])):
+        assert (together / name).read_bytes() == (made.folder / name).read_bytes()
 
 
 class WholePictures:

@@ -12,7 +12,10 @@ import pytest
 import torch
 from fakes import INK_CANDIDATES, TOY_PROMPTS, HeardProgress, make_run, pictures_of, toy_lora
 from PIL import Image
+from ray_nodes import stripes_on
 
+from eval.scoring.score import score
+from eval.scoring.shared_scorers import scorers_beside
 from kit.errors import InputError, LoraError, RunError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.multi_gpu import load_painter, painters_on
@@ -38,10 +41,6 @@ def heard():
 def painters(cluster, heard):
     with painters_on("base", "auto", cluster[0].address, heard.append) as made:
         yield made
-
-
-def pool_of(painters):
-    return painters[0]._studio.pool
 
 
 def drawn(folder, painters, progress=None, head=""):
@@ -87,11 +86,13 @@ def test_machines_together_write_the_files_of_one_alone(painters, alone, tmp_pat
     assert report.drawn == 16
     assert pictures_of(run) == pictures_of(alone)
     assert run.read_json("run.json") == alone.read_json("run.json")
+    measured = score(run, scorers_beside(stripes_on, painters))
+    assert (measured, len(measured.panels)) == (score(alone, stripes_on("cpu")), 16)
 
 
 def test_texts_are_read_by_one_and_sent_to_the_others(painters):
     painters[1].encode_prompts(TOY_PROMPTS)
-    pool = pool_of(painters)
+    pool = painters[0].pool
     told = [pool.tell(worker, "asked", "read_states", TOY_PROMPTS) for worker in pool.living]
     assert len(told) == 2
     for text in TOY_PROMPTS:
@@ -132,7 +133,7 @@ def test_a_picture_is_drawn_again_and_looked_at_there_as_here(painters):
 
 def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
     with pytest.raises(WeightsError, match="there is neither"):
-        pool_of(painters).each(
+        painters[0].pool.each(
             lambda worker: worker.actor.make.remote(
                 partial(PainterWorker, "nowhere", "cpu", torch.get_num_threads(), ALONE)
             )
@@ -141,7 +142,7 @@ def test_a_base_that_none_has_is_said_as_by_one_alone(painters):
 
 def test_the_batch_of_a_machine_that_dies_is_drawn_by_the_other(cluster, painters, alone, heard, tmp_path):
     made, nodes = cluster
-    workers = pool_of(painters)
+    workers = painters[0].pool
     dying = painters[1]._near = workers.living[1]
     asked = [PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)], replace(SETTINGS, size=256)
     here = load_painter("base", "cpu")
@@ -186,7 +187,7 @@ class KillsAtTheFirst(HeardProgress):
 
 
 def test_when_all_are_dead_what_is_drawn_stays_and_the_error_says_how_to_go_on(painters, tmp_path):
-    dying = KillsAtTheFirst(pool_of(painters).living[0])
+    dying = KillsAtTheFirst(painters[0].pool.living[0])
     with pytest.raises(RunError, match=r"no worker is left: .* has ended: .*; run the same command to go on"):
         drawn(tmp_path / "run", painters, dying, "seeds = [0, 1, 2, 3]")
     there = list((tmp_path / "run").rglob("*.png"))
