@@ -12,9 +12,8 @@ import pytest
 import torch
 from fakes import INK_CANDIDATES, TOY_PROMPTS, HeardProgress, make_run, pictures_of, toy_lora
 from PIL import Image
-from ray_nodes import stripes_on
 
-from eval.scoring.score import score
+from eval.scoring.score import score, scorer_loader
 from eval.scoring.shared_scorers import scorers_beside
 from kit.errors import InputError, LoraError, RunError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
@@ -86,8 +85,8 @@ def test_machines_together_write_the_files_of_one_alone(painters, alone, tmp_pat
     assert report.drawn == 16
     assert pictures_of(run) == pictures_of(alone)
     assert run.read_json("run.json") == alone.read_json("run.json")
-    measured = score(run, scorers_beside(stripes_on, painters))
-    assert (measured, len(measured.panels)) == (score(alone, stripes_on("cpu")), 16)
+    measured = score(run, scorers_beside(scorer_loader(run.loaded), painters))
+    assert (measured, measured.encoded) == (score(alone), 16)
 
 
 def test_texts_are_read_by_one_and_sent_to_the_others(painters):
