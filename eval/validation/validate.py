@@ -4,8 +4,9 @@ Tales from 0 on are to tune on; those from LOCKED on are not looked at until not
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from eval.validation.trials import CONTROLS, Trial, Values
 from kit.errors import ScoreError
 from kit.messages import mark, tr
 from kit.progress import Progress
+from kit.threads import results_in_turn
 
 LOCKED, LOCKED_DRAWN = 10_000, 20_000
 """Numbers of locked tales begin here, and of those that are drawn; those to tune on begin at 0."""
@@ -99,25 +101,44 @@ def validate(tools: Scorers, trials: Trials, tales: int, progress: Progress | No
     )
 
 
-def validate_drawn(tools: DrawnTools, tales: int, progress: Progress | None = None) -> Validation:
-    """Return how the metrics do on so many locked tales that a base draws, one after another on its device.
+def validate_drawn(tools: Sequence[DrawnTools], tales: int, progress: Progress | None = None) -> Validation:
+    """Return how the metrics do on so many locked tales that a base draws.
 
     As many tales to tune on are drawn first: the calibration's thresholds come from these, what it believes
     from the locked ones.
 
     Args:
-        tools: what draws and what scores.
+        tools: what draws and what scores, of one base and the same weights: each tries a tale at a time.
         tales: locked tales, 2 or more.
         progress: hears of every tale.
     """
     locked = _locked(tales, LOCKED_DRAWN)
-    samples = _all((calibration_sample(number, tools) for number in range(tales)), tales, progress)
-    trials = _all((drawn_trial(number, tools) for number in locked), tales, progress)
-    found = judge(trials, tools.drawer.how, tools.scorers.encoder.stamp.weights, DRAWN_DAMAGES)
+    samples = _all(_tried(calibration_sample, range(tales), tools), tales, progress)
+    trials = _all(_tried(drawn_trial, locked, tools), tales, progress)
+    scorers, how = tools[0].scorers, tools[0].drawer.how
+    found = judge(trials, how, scorers.encoder.stamp.weights, DRAWN_DAMAGES)
     beaten: dict[str, dict[str, float]] = {}
     for row in found.damages:
         beaten.setdefault(row.metric, {})[row.damage] = row.paired
-    return _with_attributes(found, trials, calibrate(samples, beaten, tools.scorers, tools.drawer.how))
+    return _with_attributes(found, trials, calibrate(samples, beaten, scorers, how))
+
+
+def _tried(
+    work: Callable[[int, DrawnTools], T], tales: Iterable[int], tools: Sequence[DrawnTools]
+) -> Iterator[T]:
+    """Yield what is made of tales, in their order; each goes to the tools that are free."""
+    free = SimpleQueue[DrawnTools]()
+    for one in tools:
+        free.put(one)
+
+    def tried(number: int) -> T:
+        taken = free.get()
+        try:
+            return work(number, taken)
+        finally:
+            free.put(taken)
+
+    return (made for _, made in results_in_turn(tried, tales, len(tools)))
 
 
 def _with_attributes(

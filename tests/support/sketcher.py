@@ -13,7 +13,7 @@ from kit.lora.lora import LoadedLora
 class Sketcher:
     """Draws squares that hang on the prompt, the seed and the steps, in no time."""
 
-    hardware = "none"
+    device, hardware = "cpu", "none"
 
     def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
         self._lora = "" if lora is None else lora.sha256

@@ -10,6 +10,7 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.messages import mark, tr
+from storykit.cli.experiment import ready_painters
 from storykit.cli.terminal.console import (
     ScoringCluster,
     ScoringDevices,
@@ -23,8 +24,8 @@ from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage, refuse_both
 
 if TYPE_CHECKING:
-    from eval.scorers.load import Scorers
-    from eval.validation.drawn import DrawnTools
+    from eval.scoring.shared_scorers import Load
+    from eval.validation.validate import Validation
 
 metrics_app = typer.Typer(
     cls=CommandGroup,
@@ -52,7 +53,6 @@ def validate(
         typer.Option(help="What draws: mini, kolors, a folder, a hub's name, or an experiment's base."),
     ] = EMBEDDED,
     steps: Annotated[int | None, typer.Option(min=1, help="Drawing steps, if not its own.")] = None,
-    device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="Where to write what --drawn finds: calibration.toml by default.")
@@ -65,31 +65,20 @@ def validate(
     from eval.scorers.calibration import calibration_bytes
     from eval.scorers.load import load_scorers
     from eval.validation.markdown import markdown
-    from eval.validation.shared_trials import trials_on
-    from eval.validation.validate import validate as hold
-    from eval.validation.validate import validate_drawn
     from kit.experiment.tables import can_read_letters
     from kit.files.atomic_write import write_atomic
 
     load = partial(load_scorers, aesthetic, clip, letters=can_read_letters())
-    if not drawn and (base, steps, device, calibration) != (EMBEDDED, None, "auto", None):
-        raise WrongUsage(
-            tr("--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn")
-        )
+    if not drawn and (base, steps, calibration) != (EMBEDDED, None, None):
+        raise WrongUsage(tr("--base, --steps and --calibration are for pictures that are drawn: add --drawn"))
     refuse_both(devices, ray)
-    if drawn and (devices, ray) != ("auto", ""):
-        raise WrongUsage(tr("--drawn draws and measures on one --device: leave --devices and --ray out"))
     kept = calibration or Path("calibration.toml")
     _refuse_lost([path for path in (out, kept) if path is not None], kept if drawn else None)
-    with progress_bar(tr("validating")) as progress:
-        if drawn:
-            progress.note(tr("loading the base"))
-            tools = _drawn_tools(load(), base, steps, device)
-            validation = validate_drawn(tools, tales or 12, progress)
-        else:
-            scorers = load()  # what cannot be loaded is told here, not in another process
-            with trials_on(load, devices, ray, say_worker) as trials:
-                validation = hold(scorers, trials, tales or 200, progress)
+    where = devices, ray
+    if drawn:
+        validation = _on_drawn(load, (base, steps), where, tales or 12)
+    else:
+        validation = _on_rendered(load, where, tales or 200)
     text = markdown(validation)
     if out is not None:
         write_atomic(out, text.encode())
@@ -118,18 +107,36 @@ def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
             raise WrongUsage(tr("{folder} is no folder, so {file} cannot be written there", **told))
 
 
-def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
-    """Return what draws stories with a base and scores them."""
+def _on_rendered(load: "Load", where: tuple[str, str], tales: int) -> "Validation":
+    """Return how the metrics do on true pictures."""
+    from eval.validation.shared_trials import trials_on
+    from eval.validation.validate import validate
+
+    with progress_bar(tr("validating")) as progress:
+        scorers = load()  # what cannot be loaded is told here, not in another process
+        with trials_on(load, *where, say_worker) as trials:
+            return validate(scorers, trials, tales, progress)
+
+
+def _on_drawn(
+    load: "Load", drawing: tuple[str, int | None], where: tuple[str, str], tales: int
+) -> "Validation":
+    """Return how the metrics do on what a base draws in so many steps, scored where it is drawn."""
+    from eval.scoring.shared_scorers import scorers_beside
     from eval.validation.drawn import DrawnTools, SceneDrawer
+    from eval.validation.validate import validate_drawn
     from kit.errors import InputError
     from kit.experiment.drawing.base_named import base_named
-    from kit.generation.devices.multi_gpu import load_painter
     from kit.models.bases.pipeline_class import pipeline_folder
 
-    named = base_named(base)
-    if (folder := pipeline_folder(named)) is not None:
+    base, steps = base_named(drawing[0]), drawing[1]
+    if (folder := pipeline_folder(base)) is not None:
         told = mark(
             "{folder}: the drawn tales are told in Chinese, which CLIP does not read: name Kolors or mini"
         )
         raise InputError("base", [tr(told, folder=folder)])
-    return DrawnTools(scorers, SceneDrawer(load_painter(named, device), named, steps))
+    with ready_painters(base, *where) as painters, progress_bar(tr("validating")) as progress:
+        progress.note(tr("loading the scorers"))
+        scorers = scorers_beside(load, painters)
+        tools = [DrawnTools(scorers, SceneDrawer(one, base, steps)) for one in painters]
+        return validate_drawn(tools, tales, progress)

@@ -133,7 +133,7 @@ def test_a_calibration_of_full_size_random_weights_believes_nothing(tmp_path: Pa
     write_clip(tmp_path / "clip")
     tools = load_scorers(tmp_path / "aesthetic", tmp_path / "clip")
     drawer = SceneDrawer(load_painter("mini", "auto"), "mini", steps=4)
-    found = validate_drawn(DrawnTools(tools, drawer), 4).calibration
+    found = validate_drawn([DrawnTools(tools, drawer)], 4).calibration
     assert found is not None
     assert (found.believed, found.aesthetic_floor, found.attributes) == ((), None, {})
 

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from eval.metrics.registry import validated
 from eval.validation.corruptions import CHANGES, DAMAGES, PAINTED_TEXT, SEVERITIES
 from eval.validation.markdown import markdown
 from eval.validation.trials import CONTROLS, RESIZED, Trial
-from eval.validation.validate import Validation, judge
+from eval.validation.validate import Validation, _tried, judge
 
 
 def value(level: float, panel: int | None = None) -> MetricValue:
@@ -81,13 +82,19 @@ def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
     assert "cells miss their mark" in told
 
 
+def test_tales_are_tried_at_the_same_time_by_tools_that_are_free_and_come_in_their_order() -> None:
+    both = Barrier(2)
+
+    def work(number: int, tools: str) -> tuple[int, str]:
+        both.wait(60)
+        return number, tools
+
+    found = list(_tried(work, range(4), ["one", "other"]))
+    assert [number for number, _ in found] == [0, 1, 2, 3]
+    assert {found[0][1], found[1][1]} == {found[2][1], found[3][1]} == {"one", "other"}
+
+
 def test_one_story_is_too_few_to_validate():
     answer = tell("metrics", "validate", "--tales", 1)
     assert (answer.code, answer.out) == (2, "")
     assert "at least 2" in answer.err
-
-
-def test_what_is_drawn_is_measured_where_it_is_drawn():
-    answer = tell("metrics", "validate", "--drawn", "--devices", "all")
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err.endswith("leave --devices and --ray out\n")
