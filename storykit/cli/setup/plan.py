@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
@@ -10,8 +11,18 @@ import typer
 from kit.embedded import EMBEDDED
 from kit.messages import Message, joined, tr, trn
 from kit.progress import Progress
-from storykit.cli.terminal.console import AsJson, Devices, Draft, ExperimentFile, say, say_json
+from storykit.cli.terminal.console import (
+    AsJson,
+    Cluster,
+    Devices,
+    Draft,
+    ExperimentFile,
+    say,
+    say_json,
+    say_worker,
+)
 from storykit.cli.terminal.progress import lasting, progress_bar
+from storykit.cli.terminal.usage_errors import refuse_both
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -41,6 +52,7 @@ class _Planned(NamedTuple):
 def plan(
     experiment: ExperimentFile,
     devices: Devices = "auto",
+    ray: Cluster = "",
     out: Annotated[
         Path | None, typer.Option("--out", help="The run's folder, whose pictures need not be drawn.")
     ] = None,
@@ -54,7 +66,8 @@ def plan(
     draft: Draft = False,
 ) -> None:
     """Say what an experiment will draw and what that takes, before anything is drawn."""
-    planned = _plan(experiment, devices, out, probe, draft=draft)
+    refuse_both(devices, ray)
+    planned = _plan(experiment, (devices, ray), out, probe, draft=draft)
     if as_json:
         disk = {"free_gb": round(planned.free_gb, 1)}
         factors = {**planned.factors._asdict(), "panels": planned.factors.panels}
@@ -65,7 +78,9 @@ def plan(
         say(line)
 
 
-def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, *, draft: bool) -> _Planned:
+def _plan(
+    experiment: Path, where: tuple[str, str], out: Path | None, probe: bool | None, *, draft: bool
+) -> _Planned:
     began = time.monotonic()
     from eval.comparison.racing import can_race
     from eval.metrics.registry import judgeable
@@ -74,42 +89,47 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, 
     from kit.experiment.out_folder import check_out_folder
     from kit.planning.drawing_load import BaseNotHere, drawing_load, factors_of
     from kit.planning.estimate import PlanFacts, device_of, make_plan, panels_at_once
-    from kit.workers.devices import pick_devices
 
     loaded = load_experiment(experiment, judgeable())
     if draft:
         loaded = loaded.drawn_as("draft")
     if out is not None:
         check_out_folder(out)
-    picked = pick_devices(devices)
-    painter = _painter(loaded.experiment.base, picked[0])
-    panels = panels_at_once(loaded.settings, painter.free_gib(), painter.identity)
-    load = drawing_load(loaded, out, painter, panels)
-    facts = PlanFacts(
-        factors=factors_of(loaded),
-        load=load,
-        settings=loaded.settings,
-        base=str(painter.identity["name"]),
-        device=device_of(painter),
-        devices=len(picked),
-        panels=panels,
-        pace=_pace(loaded, painter, load, panels, _Probing(probe, began)),
-        races=can_race(loaded.experiment),
-    )
+    with _painter(loaded.experiment.base, *where) as (painter, devices):
+        panels = panels_at_once(loaded.settings, painter.free_gib(), painter.identity)
+        load = drawing_load(loaded, out, painter, panels)
+        facts = PlanFacts(
+            factors=factors_of(loaded),
+            load=load,
+            settings=loaded.settings,
+            base=str(painter.identity["name"]),
+            device=device_of(painter),
+            devices=devices,
+            panels=panels,
+            pace=_pace(loaded, painter, load, panels, _Probing(probe, began, bool(where[1]))),
+            races=can_race(loaded.experiment),
+        )
     here = not isinstance(painter, BaseNotHere)
     return _Planned(loaded, facts.factors, make_plan(facts), free_disk(out or Path.cwd()), here)
 
 
-def _painter(base: "BaseChoice", device: str) -> "Painter":
-    """Return who would draw; where Kolors was never fetched, who stands for it."""
-    from kit.generation.devices.multi_gpu import load_painter
+@contextmanager
+def _painter(base: "BaseChoice", devices: str, ray: str) -> "Iterator[tuple[Painter, int]]":
+    """Yield who would draw, and how many do; where Kolors was never fetched, who stands for it."""
+    from kit.generation.devices.multi_gpu import load_painter, painters_on
     from kit.models.base import is_fetched
     from kit.planning.drawing_load import BaseNotHere
-    from kit.workers.devices import hardware_of
+    from kit.workers.devices import hardware_of, pick_devices
 
+    if ray:
+        with painters_on(base, devices, ray, say_worker) as painters:
+            yield painters[0], len(painters)
+        return
+    first, *others = pick_devices(devices)
     if is_fetched(base):
-        return load_painter(base, device)
-    return cast("Painter", BaseNotHere(str(base), device, hardware_of(device)))
+        yield load_painter(base, first), 1 + len(others)
+    else:
+        yield cast("Painter", BaseNotHere(str(base), first, hardware_of(first))), 1 + len(others)
 
 
 class _Probing(NamedTuple):
@@ -119,6 +139,8 @@ class _Probing(NamedTuple):
     """True for a new one, False for none, None for one where none is kept."""
     began: float
     """When libraries and the base's files were first looked at."""
+    elsewhere: bool
+    """Whether it is drawn in another process, whose work is not told by this one's clock."""
 
 
 def _pace(
@@ -127,7 +149,7 @@ def _pace(
     """Return how fast is drawn: by a probe that is kept, by a new one, or by the table."""
     from kit.planning.drawing_load import BaseNotHere
     from kit.planning.known_pace import known_pace, probe_name
-    from kit.planning.probe import Took, keep_probe, probe, probes_file
+    from kit.planning.probe import Clocks, Took, keep_probe, probe, probes_file
 
     known = (
         None if probing.asked else known_pace(painter, loaded.settings, panels, table=probing.asked is False)
@@ -140,8 +162,10 @@ def _pace(
         return None
     with progress_bar(tr("probing"), transient=True) as progress:
         progress.note(tr("drawing for ten seconds"))
-        opened = Took(time.monotonic() - probing.began, time.process_time())
-        made = probe(painter, load.first, loaded.settings, opened)
+        wall = time.monotonic() - probing.began
+        alike = Took(wall, wall), Clocks(work=time.monotonic)
+        opened, clocks = alike if probing.elsewhere else (Took(wall, time.process_time()), Clocks())
+        made = probe(painter, load.first, loaded.settings, opened, clocks)
     keep_probe(probes_file(), probe_name(painter, loaded.settings, panels), made)
     return made.pace()
 

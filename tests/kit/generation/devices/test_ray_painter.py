@@ -1,15 +1,17 @@
 """Three machines of one cluster, on this one; the third has another base. Tests end one after the other."""
 
+import json
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from command import said
 from fakes import INK_CANDIDATES, TOY_PROMPTS, HeardProgress, make_run, pictures_of, toy_lora
 from PIL import Image
 
@@ -87,6 +89,15 @@ def test_machines_together_write_the_files_of_one_alone(painters, alone, tmp_pat
     assert run.read_json("run.json") == alone.read_json("run.json")
     measured = score(run, scorers_beside(scorer_loader(run.loaded), painters))
     assert (measured, measured.encoded) == (score(alone), 16)
+
+
+def test_a_plan_counts_and_probes_those_who_draw(painters, tmp_path, monkeypatch):
+    monkeypatch.setenv("STORYKIT_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("kit.generation.devices.multi_gpu.painters_on", lambda *_: nullcontext(painters))
+    file = make_run(tmp_path, 'size = 64\nbase = "mini"\nbatch = 3').folder.parent / "experiment.toml"
+    told = json.loads(said("plan", file, "--ray", "HOST:1", "--json"))
+    assert (told["devices"], told["hardware"], told["load"]["pictures"]) == (2, "cpu", 8)
+    assert 0 < told["pace"]["step_s"] < told["time"]["seconds"]
 
 
 def test_texts_are_read_by_one_and_sent_to_the_others(painters):
