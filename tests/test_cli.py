@@ -202,7 +202,6 @@ def test_a_cluster_and_devices_of_this_machine_are_wrong_usage(tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ("plan", "rain.toml"),
         ("score", "run"),
         ("gate", "pictures"),
         ("leaderboard", "a.zip", "--out", "board"),

@@ -19,10 +19,8 @@ from storykit.cli.terminal.console import (
     ExperimentFile,
     say,
     say_json,
-    say_worker,
 )
 from storykit.cli.terminal.progress import lasting, progress_bar
-from storykit.cli.terminal.usage_errors import refuse_both
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -66,7 +64,6 @@ def plan(
     draft: Draft = False,
 ) -> None:
     """Say what an experiment will draw and what that takes, before anything is drawn."""
-    refuse_both(devices, ray)
     planned = _plan(experiment, (devices, ray), out, probe, draft=draft)
     if as_json:
         disk = {"free_gb": round(planned.free_gb, 1)}
@@ -116,13 +113,14 @@ def _plan(
 @contextmanager
 def _painter(base: "BaseChoice", devices: str, ray: str) -> "Iterator[tuple[Painter, int]]":
     """Yield who would draw, and how many do; where Kolors was never fetched, who stands for it."""
-    from kit.generation.devices.multi_gpu import load_painter, painters_on
+    from kit.generation.devices.multi_gpu import load_painter
     from kit.models.base import is_fetched
     from kit.planning.drawing_load import BaseNotHere
     from kit.workers.devices import hardware_of, pick_devices
+    from storykit.cli.experiment import ready_painters
 
     if ray:
-        with painters_on(base, devices, ray, say_worker) as painters:
+        with ready_painters(base, devices, ray) as painters:
             yield painters[0], len(painters)
         return
     first, *others = pick_devices(devices)
