@@ -160,9 +160,11 @@ def _pace(
         return None
     with progress_bar(tr("probing"), transient=True) as progress:
         progress.note(tr("drawing for ten seconds"))
-        wall = time.monotonic() - probing.began
-        alike = Took(wall, wall), Clocks(work=time.monotonic)
-        opened, clocks = alike if probing.elsewhere else (Took(wall, time.process_time()), Clocks())
+        if probing.elsewhere:  # where workers begin at the same time; a plan counts the start once for each
+            opened, clocks = Took(0.0, 0.0), Clocks(work=time.monotonic)
+        else:
+            opened = Took(time.monotonic() - probing.began, time.process_time())
+            clocks = Clocks()
         made = probe(painter, load.first, loaded.settings, opened, clocks)
     keep_probe(probes_file(), probe_name(painter, loaded.settings, panels), made)
     return made.pace()
