@@ -183,32 +183,9 @@ def race(
         draw: draws what a run of an experiment lacks.
         tools: what pictures are measured with.
     """
-    if metric not in judgeable():
-        raise ComparisonError(
-            tr(
-                "a race must be about one of {metrics}, got {got!r}{meant}",
-                metrics=joined(judgeable(), tr(", ")),
-                got=metric,
-                meant=did_you_mean(metric, judgeable()),
-            )
-        )
+    refuse_race(loaded.experiment, metric)
     names = [candidate.name for candidate in loaded.experiment.candidates]
     seeds, controls = loaded.experiment.seeds, controls_of(loaded.experiment)
-    racing = [name for name in names if name not in controls]
-    if len(racing) < 2 or not checkpoints(len(seeds)):
-        aside = (
-            tr(" (drawn for comparison only: {names})", names=joined(controls, tr(", "))) if controls else ""
-        )
-        raise ComparisonError(
-            tr(
-                "a race needs 2 candidates that race and more than {first} seeds, got {candidates} and "
-                "{seeds}{aside}; leave out --race, or add candidates or seeds",
-                first=FIRST,
-                candidates=len(racing),
-                seeds=len(seeds),
-                aside=aside,
-            )
-        )
 
     def seen(left: list[str], count: int) -> Mapping[str, Mapping[int, float]]:
         return _values(score(draw(_part(loaded, left, seeds[:count])), tools).stories, metric, left)
@@ -227,6 +204,34 @@ def race(
     )
     run.write_json(FILE, asdict(told))
     return gone
+
+
+def refuse_race(experiment: Experiment, metric: str) -> None:
+    """Raise ComparisonError where there can be no race about a metric."""
+    if metric not in judgeable():
+        raise ComparisonError(
+            tr(
+                "a race must be about one of {metrics}, got {got!r}{meant}",
+                metrics=joined(judgeable(), tr(", ")),
+                got=metric,
+                meant=did_you_mean(metric, judgeable()),
+            )
+        )
+    controls = controls_of(experiment)
+    if not can_race(experiment):
+        aside = (
+            tr(" (drawn for comparison only: {names})", names=joined(controls, tr(", "))) if controls else ""
+        )
+        raise ComparisonError(
+            tr(
+                "a race needs 2 candidates that race and more than {first} seeds, got {candidates} and "
+                "{seeds}{aside}; leave out --race, or add candidates or seeds",
+                first=FIRST,
+                candidates=len(experiment.candidates) - len(controls),
+                seeds=len(experiment.seeds),
+                aside=aside,
+            )
+        )
 
 
 def can_race(experiment: Experiment) -> bool:

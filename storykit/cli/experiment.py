@@ -180,11 +180,14 @@ def run(
     draft: Draft = False,
 ) -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
+    from eval.comparison.racing import refuse_race
     from kit.experiment.run import Run
     from kit.generation.generate import drawing_in
 
     with drawing_in(out):
         loaded, notes = _read(experiment, draft=draft)
+        if race:
+            refuse_race(loaded.experiment, race)
         with ready_painters(loaded.experiment.base, devices, ray) as painters:
             plan = PlanFirst(loaded, painters, race=bool(race))
             draw = partial(_draw, out=out, painters=painters, notes=notes, again=again, plan=plan)
