@@ -334,7 +334,7 @@ def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     before = tree(tmp_path)
     for out, why in (
-        ("file", "is a file: a run needs a folder; choose another --out"),
+        ("file", "is a file: a run needs a folder; choose another one"),
         ("file/run", "cannot be written"),
     ):
         assert why in refused("generate", path, "--out", tmp_path / out)

@@ -23,12 +23,12 @@ def check_out_folder(folder: Path) -> None:
     if (folder / "experiment.toml").is_file():
         return
     if not folder.is_dir():
-        raise RunError(tr("{folder} is a file: a run needs a folder; choose another --out", folder=folder))
+        raise RunError(tr("{folder} is a file: a run needs a folder; choose another one", folder=folder))
     names = sorted(path.name for path in folder.iterdir() if not path.name.endswith(".part"))
     if names:
         raise RunError(
             tr(
-                "{folder} holds {file} and no run: choose another --out, new or empty",
+                "{folder} holds {file} and no run: choose another folder, new or empty",
                 folder=folder,
                 file=names[0],
             )

@@ -135,7 +135,8 @@ def _batch_plan(run: Run, painters: Sequence[Painter], requests: Sequence[PanelR
         if recorded is not None and recorded.asked == asked:
             return recorded.settled
     plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(requests, how))
-    run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
+    if (run.folder / BATCHING).is_file() or not run.rows():  # else nobody knows how those were drawn
+        run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
     return plan
 
 

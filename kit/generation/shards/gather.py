@@ -18,14 +18,13 @@ from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.inside import refuse_links_out
 from kit.generation.batching import BATCHING
-from kit.generation.shards.run_parts import RUN_JSON, RunPart, conflicts, input_files, read_part
+from kit.generation.shards.machines import GATHERED, RUN_JSON, SHARD, distinct, machines_of
+from kit.generation.shards.run_parts import RunPart, conflicts, input_files, left_behind, read_part
 from kit.generation.shards.shard import RunShard, shard_named
 from kit.images.decode import PictureError, read_picture_file
 from kit.messages import joined, tr
 from kit.progress import Progress
 
-_MACHINE = ("storykit", "device", "processor", "versions", "commit")
-"""What run.json says of who drew."""
 _OF_A_RUN = ("experiment.toml", "panels.jsonl", RUN_JSON)
 """Files of which a folder has one that a run begun in it."""
 _MOST_FAULTS = 8
@@ -92,10 +91,11 @@ class _Gathering:
             self._notes += _write_told(self._run, drawers)
         if progress is not None:
             progress.begin(len(self._wanted), before)
+        self._notes += chain.from_iterable(left_behind(part, self._run) for part in self._parts)
         for part in self._parts:
             self._take_pictures(part, progress)
         missing = [slot for slot in self._wanted if slot not in self._there]
-        _write_faults(self._run, drawers, {self._run.panel_path(*slot) for slot in missing})
+        _write_faults(self._run, known, {self._run.panel_path(*slot) for slot in missing})
         return GatherReport(
             taken=len(self._there) - before,
             there=before,
@@ -125,14 +125,6 @@ class _Gathering:
             self._there.add(slot)
             if progress is not None:
                 progress.advance(1)
-        if beyond := len(part.rows.keys() - set(self._wanted)):
-            self._notes.append(
-                tr(
-                    "{part}: {n} pictures beside the experiment's seeds stay behind; repair after gathering",
-                    part=part.run.folder,
-                    n=beyond,
-                )
-            )
 
     def _take(self, part: Run, row: PanelRow) -> str:
         """Copy a picture and its row into the run, or return why it stays where it is."""
@@ -162,17 +154,15 @@ def _write_told(run: Run, drawers: Sequence[RunPart]) -> Iterator[str]:
 
     Before the pictures: a row stands for one of which both are true.
     """
-    told = {key: value for key, value in drawers[0].identity.items() if key != "shard"}
-    machines = [machine for part in drawers for machine in _machines(part.identity)]
-    if any(one != machines[0] for one in machines):
-        told["gathered"] = [one for at, one in enumerate(machines) if one not in machines[:at]]
+    told = {key: value for key, value in drawers[0].identity.items() if key != SHARD}
+    machines = [machine for part in drawers for machine in machines_of(part.identity)]
+    if len(unlike := distinct(machines)) > 1:
+        told[GATHERED] = unlike
         yield tr("the parts were drawn by machines that differ: run.json lists them as gathered")
     run.write_json(RUN_JSON, told)
-    plans = [
-        part.run.read_json(BATCHING) if (part.run.folder / BATCHING).is_file() else None for part in drawers
-    ]
-    if plans[0] is not None and all(one == plans[0] for one in plans):
-        run.write_json(BATCHING, plans[0])
+    batches = drawers[0].batches
+    if batches is not None and all(part.batches == batches for part in drawers):
+        run.write_json(BATCHING, batches)
     else:
         (run.folder / BATCHING).unlink(missing_ok=True)
         yield tr(
@@ -181,23 +171,17 @@ def _write_told(run: Run, drawers: Sequence[RunPart]) -> Iterator[str]:
         )
 
 
-def _machines(identity: Mapping[str, Any]) -> list[Any]:
-    """Return who drew a part: one machine, or those that it was gathered from."""
-    gathered = identity.get("gathered")
-    return gathered if isinstance(gathered, list) else [{key: identity.get(key) for key in _MACHINE}]
-
-
-def _write_faults(run: Run, drawers: Sequence[RunPart], missing: Iterable[Path]) -> None:
+def _write_faults(run: Run, parts: Sequence[RunPart], missing: Iterable[Path]) -> None:
     """Write why panels are missing, as far as the parts say."""
     lacking = {path.relative_to(run.folder).as_posix() for path in missing}
-    faults = dict(chain.from_iterable(part.run.faults().items() for part in drawers))
+    faults = dict(chain.from_iterable(part.run.faults().items() for part in parts))
     run.note_faults({file: why for file, why in faults.items() if file in lacking})
 
 
 def _absent_shards(identities: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the shards that nobody holds, where all say which of how many they are."""
     try:
-        held = {shard_named(str(identity.get("shard"))) for identity in identities if identity}
+        held = {shard_named(str(identity.get(SHARD))) for identity in identities if identity}
     except InputError:  # a whole run, or one that was gathered
         return []
     if len(counts := {shard.count for shard in held}) != 1:

@@ -11,11 +11,12 @@ from kit.errors import RunError
 from kit.experiment.candidates.candidate import EMBEDDINGS
 from kit.experiment.controls.control_record import CONTROLS
 from kit.experiment.references.image_prompt_record import REFERENCES
-from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.run import CHANGED, PanelRow, Run, Slot
 from kit.files.encodings import sha256_of
-from kit.messages import tr
+from kit.generation.batching import BATCHING
+from kit.generation.shards.machines import RUN_JSON
+from kit.messages import joined, tr
 
-RUN_JSON = "run.json"
 _INPUTS = ("stories", "loras", CONTROLS, REFERENCES, EMBEDDINGS)
 """Folders of a run whose files came with its experiment."""
 _OF_A_MACHINE = frozenset(
@@ -28,6 +29,10 @@ _MAY_DIFFER = frozenset({"settings.memory", "ip_adapter.folder", "ip_adapter.fac
 """Values inside the tables that are a machine's own."""
 _SHOWN = 80
 """Letters of a value that a message shows."""
+_LEFT_BY_SYSTEMS = frozenset({"maps.json", "Thumbs.db", "desktop.ini"})
+"""Files among those of an experiment that did not come with it; names that begin with a dot are others."""
+_BY_HAND = ("selection.json", "votes.jsonl", "entry.toml", "introduction.md", CHANGED)
+"""What people decided or made in a folder that is a run's."""
 
 
 class RunPart(NamedTuple):
@@ -37,29 +42,72 @@ class RunPart(NamedTuple):
     identity: Mapping[str, Any]
     """What its run.json says."""
     rows: Mapping[Slot, PanelRow]
+    batches: object
+    """What its batching.json says; None where it has none."""
 
 
 def read_part(folder: Path) -> RunPart:
     """Return what a folder holds; raises RunError where it is no run's, or damaged."""
     run = Run.open(folder)
+    try:
+        return _read(run)
+    except RunError as error:
+        told = tr("{error}; where {folder} is a copy, make the copy again", error=error, folder=folder)
+        raise RunError(told) from error
+
+
+def _read(run: Run) -> RunPart:
     rows = {row.slot: row for row in run.rows()}
-    identity = run.read_json(RUN_JSON) if rows or (folder / RUN_JSON).exists() else {}
+    path, batching = run.folder / RUN_JSON, run.folder / BATCHING
+    identity = run.read_json(RUN_JSON) if rows or path.exists() else {}
     if not isinstance(identity, dict):
-        raise RunError(tr("{file} is no table: copy the folder again", file=folder / RUN_JSON))
-    return RunPart(run, identity, rows)
+        raise RunError(tr("{file} is no table", file=path))
+    _ = run.loaded  # damaged, it is refused here
+    return RunPart(run, identity, rows, run.read_json(BATCHING) if batching.is_file() else None)
+
+
+def left_behind(part: RunPart, run: Run) -> Iterator[str]:
+    """Yield what of a part is not taken into a run."""
+    if beyond := len(part.rows.keys() - set(run.wanted())):
+        yield tr(
+            "{part}: {n} pictures beside the experiment's seeds stay behind; repair after gathering",
+            part=part.run.folder,
+            n=beyond,
+        )
+    listed = {part.run.folder / row.file for row in part.rows.values()}
+    if unlisted := len(set((part.run.folder / "panels").rglob("*.png")) - listed):
+        yield tr(
+            "{part}: {n} pictures of which panels.jsonl says nothing stay behind; where it is a copy, make "
+            "the copy again",
+            part=part.run.folder,
+            n=unlisted,
+        )
+    if decided := [name for name in _BY_HAND if _is_lost(part.run.folder / name, run.folder / name)]:
+        yield tr(
+            "{part}: {files} stay behind; what was decided by hand in a part is decided in the run again",
+            part=part.run.folder,
+            files=joined(decided, tr(", ")),
+        )
+
+
+def _is_lost(path: Path, taken: Path) -> bool:
+    """Return whether what is there is not in the other place, too."""
+    if path.is_dir() and taken.is_dir():
+        return bool({one.name for one in path.rglob("*")} - {one.name for one in taken.rglob("*")})
+    return path.exists() and not (taken.is_file() and taken.read_bytes() == path.read_bytes())
 
 
 def input_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files that came with a run's experiment, each by its place in the run."""
     for path in sorted(chain.from_iterable((folder / name).rglob("*") for name in _INPUTS)):
-        if path.is_file() and path.name != "maps.json" and not path.name.startswith("."):
+        if path.is_file() and path.name not in _LEFT_BY_SYSTEMS and not path.name.startswith("."):
             yield path.relative_to(folder).as_posix(), path
 
 
 def conflicts(parts: Sequence[RunPart]) -> Iterator[str]:
     """Yield why parts are not of one run, a line each; nothing where they are.
 
-    Each is compared with the first, a panel and a file with whoever has it first.
+    Each is compared with the first, a panel and a file with whoever has it first; stories by what they tell.
     """
     first = parts[0]
     for part in parts[1:]:
@@ -94,10 +142,14 @@ def _files_differ(parts: Sequence[RunPart]) -> Iterator[str]:
     files: dict[str, tuple[Path, str]] = {}
     for part in parts:
         for name, path in input_files(part.run.folder):
+            if name.startswith("stories/"):
+                continue
             sha256 = sha256_of(path)
             before, known = files.setdefault(name, (part.run.folder, sha256))
             if sha256 != known:
-                yield tr("{file} is another one than in {before}", file=path, before=before)
+                yield tr(
+                    "{file} is another one than in {before}: delete the wrong one", file=path, before=before
+                )
 
 
 def _experiments_differ(one: Run, other: Run) -> str:

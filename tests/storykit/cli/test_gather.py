@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,17 @@ def test_what_is_no_part_is_refused_before_anything_is_drawn(experiment, tmp_pat
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert "nowhere does not exist" in refused("gather", tmp_path / "run", tmp_path / "nowhere")
+
+
+def test_many_notes_are_told_in_few_lines_and_what_is_missing_with_what_to_do(experiment, tmp_path):
+    said("generate", experiment, "--out", tmp_path / "part")
+    rows = (tmp_path / "part" / "panels.jsonl").read_text()
+    (tmp_path / "part" / "panels.jsonl").write_text(rows.replace('"sha256":"', '"sha256":"0'))
+    shutil.copytree(tmp_path / "part", tmp_path / "copy")
+    *notes, missing, last = said(
+        "gather", tmp_path / "run", tmp_path / "part", tmp_path / "copy"
+    ).splitlines()
+    assert len(notes) == 21
+    assert notes[-1] == "note    and 12 more; --json has all"
+    assert f"experiment.toml --out {tmp_path / 'run'}`" in missing
+    assert "0 were there, 16 missing" in last

@@ -315,3 +315,69 @@ def test_links_and_tables_that_are_none_are_named(asked, tmp_path):
     (first / "panels" / "loop").symlink_to("loop")
     with pytest.raises(RunError, match="is a link that leads out"):
         gather(tmp_path / "run", [first])
+
+
+def test_a_gathered_run_that_goes_on_keeps_its_machines_and_claims_no_batches(asked, tmp_path):
+    parts = drawn(asked, tmp_path, 3)[:2]
+    changed(parts[1], "run.json", device="another card")
+    changed(parts[1], "batching.json", asked={})
+    gather(tmp_path / "run", parts)
+    run, done = draw_experiment(asked, tmp_path / "run", [FakePainter()])
+    assert done.drawn > 0
+    assert [one["device"] for one in run.read_json("run.json")["gathered"]] == ["cpu", "another card"]
+    assert not (run.folder / "batching.json").exists(), "who drew before drew in batches that nobody knows"
+
+
+def test_a_folder_with_two_shards_is_not_named_after_the_last(asked, tmp_path):
+    part = drawn(asked, tmp_path, 3)[0]
+    assert Run(part).read_json("run.json")["shard"] == "1/3"
+    draw_shard(asked, part, [FakePainter()], None, RunShard(2, 3))
+    done = gather(tmp_path / "run", [part])
+    assert done.missing > 0
+    assert list(done.shards) == [], "it would name 1/3 or 2/3, too"
+
+
+def test_what_of_a_part_is_not_taken_is_told(asked, tmp_path):
+    part = drawn(asked, tmp_path, 1)[0]
+    (part / "selection.json").write_text("[]")
+    (part / "votes.jsonl").write_text("{}\n")
+    lines = (part / "panels.jsonl").read_bytes().splitlines(keepends=True)
+    (part / "panels.jsonl").write_bytes(b"\xef\xbb\xbf" + b"".join(lines[:-1]))
+    done = gather(tmp_path / "run", [part])
+    assert done.missing == 2
+    assert done.notes[0].startswith(f"{part}: 2 pictures of which panels.jsonl says nothing stay behind")
+    assert done.notes[1].startswith(
+        f"{part}: selection.json, votes.jsonl stay behind; what was decided by hand"
+    )
+    shutil.copy(part / "selection.json", tmp_path / "run")
+    assert f"{part}: votes.jsonl stay behind" in gather(tmp_path / "run", [part]).notes[1]
+
+
+def test_faults_of_a_part_that_drew_nothing_are_kept(asked, tmp_path):
+    parts = drawn(asked, tmp_path, 2)
+    file = Run(parts[1]).rows()[0].file
+    (parts[1] / "panels.jsonl").unlink()
+    Run(parts[1]).note_faults({file: "too little memory"})
+    gather(tmp_path / "run", parts)
+    assert Run(tmp_path / "run").faults() == {file: "too little memory"}
+
+
+def test_a_story_with_other_line_ends_and_what_systems_leave_are_no_conflict(asked, whole, tmp_path):
+    parts = drawn(asked, tmp_path, 2)
+    story = parts[1] / "stories" / "cat.toml"
+    story.write_bytes(story.read_bytes().replace(b"\n", b"\r\n"))
+    for number, part in enumerate(parts):
+        (part / "loras").mkdir()
+        (part / "loras" / "Thumbs.db").write_bytes(bytes(number))
+    assert gather(tmp_path / "run", parts).missing == 0
+    assert not (tmp_path / "run" / "loras").exists()
+    assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)
+
+
+@pytest.mark.parametrize("file", ["run.json", "batching.json", "stories/cat.toml"])
+def test_a_copy_that_is_torn_is_refused_before_anything_is_written(asked, tmp_path, file):
+    parts = drawn(asked, tmp_path, 2)
+    (parts[1] / file).write_bytes((parts[1] / file).read_bytes()[:40])
+    with pytest.raises(RunError, match=f"; where {parts[1]} is a copy, make the copy again$"):
+        gather(tmp_path / "run", parts)
+    assert not (tmp_path / "run").exists()

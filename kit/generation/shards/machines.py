@@ -1,0 +1,52 @@
+"""What run.json says of who drew a run's pictures, where that were several."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kit.errors import RunError
+from kit.experiment.run import Run
+
+RUN_JSON = "run.json"
+GATHERED, SHARD = "gathered", "shard"
+"""Keys of run.json: the machines that drew, where they differ, and the part of a run that a folder holds."""
+_MACHINE = ("storykit", "device", "processor", "versions", "commit")
+"""What run.json says of who drew."""
+
+
+def machines_of(identity: Mapping[str, Any]) -> list[Any]:
+    """Return who drew a run, as its run.json says: one machine, or those that it was gathered from."""
+    gathered = identity.get(GATHERED)
+    return gathered if isinstance(gathered, list) else [{key: identity.get(key) for key in _MACHINE}]
+
+
+def distinct(machines: Iterable[Any]) -> list[Any]:
+    """Return each machine once, in their order."""
+    found: list[Any] = []
+    for one in machines:
+        if one not in found:
+            found.append(one)
+    return found
+
+
+def going_on(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what run.json is to say where a run that has pictures goes on.
+
+    Machines that it was gathered from stay listed. A folder with more than one shard is named after none.
+
+    Args:
+        run: as it was left.
+        identity: of what is drawn now.
+    """
+    told = dict(identity)
+    if not run.rows():
+        return told
+    try:
+        before = run.read_json(RUN_JSON)
+    except RunError:  # lost or damaged: it is written again
+        before = {}
+    if isinstance(before, dict):
+        if GATHERED in before:
+            told[GATHERED] = distinct([*machines_of(before), *machines_of(told)])
+        if before.get(SHARD) != told.get(SHARD):
+            told.pop(SHARD, None)
+    return told
