@@ -241,7 +241,7 @@ def test_nothing_is_drawn_among_a_users_own_files(unhurried, tmp_path):
     (tmp_path / "report.html").write_text("mine")
     for command in ("generate", "run"):
         line = refused(command, unhurried / "experiment.toml", "--out", tmp_path)
-        assert line == f"{tmp_path} holds report.html and no run: choose another --out, new or empty"
+        assert line == f"{tmp_path} holds report.html and no run: choose another folder, new or empty"
     assert tree(tmp_path) == {"report.html": b"mine"}
 
 

@@ -10,7 +10,7 @@ from kit.files.folder_lock import LOCK
 @pytest.mark.parametrize("name", ["report.html", "notes.txt", "panels", "stories", ".git"])
 def test_a_folder_with_anything_but_a_run_in_it_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(RunError, match=rf"holds {name} and no run: choose another --out, new or empty"):
+    with pytest.raises(RunError, match=rf"holds {name} and no run: choose another folder, new or empty"):
         check_out_folder(tmp_path)
 
 
