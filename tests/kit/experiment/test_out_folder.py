@@ -16,7 +16,7 @@ def test_a_folder_with_anything_but_a_run_in_it_is_refused_with_what_to_do(tmp_p
 
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
-    with pytest.raises(RunError, match="run is a file: a run needs a folder; choose another --out"):
+    with pytest.raises(RunError, match="run is a file: a run needs a folder; choose another one"):
         check_out_folder(tmp_path / "run")
 
 
