@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from kit.errors import RunError
 from kit.files.text.library_words import reason_of
 from kit.messages import mark, tr
+from kit.workers.cluster_address import not_taken, refuse_unreached
 from kit.workers.lean_node import lean_nodes
 
 RAY_MISSING = mark(
@@ -26,8 +26,6 @@ STORE_BYTES = 512 << 20
 """Of memory that is shared by the processes of this machine; what is more than that lies on the disk."""
 _LONGEST_FOLDER = 40
 """Letters of the folder that Ray's sockets may lie in: their paths are bounded."""
-_REACHED_S = 5.0
-"""How long an address may take to answer at all."""
 FETCH_S = 300.0
 """How long what is there may take from one machine to another."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -35,7 +33,6 @@ _OTHERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Whether Ray talks to other machines, on any system; else it listens to this one alone."""
 _USUAL = {
     # how long its processes may take to begin: a slow or busy machine takes more than the usual 30 s
-    "RAY_gcs_server_port_wait_time_s": "90",
     "RAY_raylet_start_wait_time_s": "90",
     "RAY_worker_register_timeout_seconds": "90",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -47,10 +44,13 @@ _USUAL = {
 }
 _ALONE = {
     _OTHERS: "0",
+    "RAY_gcs_server_port_wait_time_s": "90",
     "RAY_memory_monitor_refresh_ms": "0",  # else it ends whoever draws where memory is scarce
     "RAY_AUTH_MODE": "token",
     "RAY_worker_niceness": "0",  # else whatever else computes on this machine goes before
 }
+_OF_OTHERS = {"RAY_gcs_server_port_wait_time_s": "1"}
+"""How often a cluster that others began is asked to take us, which may take 40 s, before we give up."""
 _TOKEN = "RAY_AUTH_TOKEN"
 _own_token = secrets.token_hex(32)
 """Without it nobody on this machine may ask what we begin."""
@@ -124,8 +124,8 @@ def ray_cluster(address: str) -> Iterator[list[WorkerPlace]]:
         RunError: Ray is not installed, nobody answers, its versions are others, or it has no GPU and no CPU.
     """
     _refuse_missing()
-    _refuse_unreached(address)
-    with _token_read_again(), _environment(_USUAL), _begun(address=address):
+    refuse_unreached(address)
+    with _token_read_again(), _environment(_USUAL | _OF_OTHERS), _begun(address=address):
         places = _places()
         if not places:
             raise RunError(
@@ -159,12 +159,7 @@ def _begun(**wanted: Any) -> Iterator[None]:
         ray.shutdown()
         told = tr("Ray does not begin: {reason}", reason=reason_of(error))
         if wanted["address"] != "local":
-            told = tr(
-                "no cluster of Ray takes us at {address}: {reason}; begin one with `ray start --head`, type "
-                "the command on one of its machines, and set RAY_AUTH_MODE=token where it asks for a token",
-                address=wanted["address"],
-                reason=reason_of(error),
-            )
+            told = not_taken(wanted["address"], error)
         raise RunError(told) from error
     except BaseException:  # ctrl-c
         ray.shutdown()
@@ -233,27 +228,6 @@ def _visible(gpus: Sequence[str]) -> str:
 def _refuse_missing() -> None:
     if find_spec("ray") is None:
         raise RunError(tr(RAY_MISSING))
-
-
-def _refuse_unreached(address: str) -> None:
-    """Raise RunError for an address that nobody answers at, which Ray itself tries for minutes."""
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        told = tr("the cluster's address must be auto or HOST:PORT, got {got!r}", got=address)
-        raise RunError(told)
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _REACHED_S).close()
-    except (OSError, OverflowError) as error:
-        raise RunError(
-            tr(
-                "nobody answers at {address}: {reason}; `ray start --head` begins a cluster and tells its "
-                "address",
-                address=address,
-                reason=reason_of(error),
-            )
-        ) from error
 
 
 def _places() -> list[WorkerPlace]:
