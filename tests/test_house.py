@@ -31,6 +31,7 @@ TESTED_THROUGH = {
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/votes/summary.py": "eval/votes/test_tally.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
+    "kit/generation/shards/machines.py": "kit/generation/shards/test_gather.py",
     "kit/generation/shards/run_parts.py": "kit/generation/shards/test_gather.py",
     "kit/generation/shards/shard.py": "kit/generation/shards/test_gather.py",
     "kit/experiment/drawing/draw_settings.py": "kit/experiment/test_config.py",
