@@ -93,6 +93,12 @@ def test_a_command_that_is_killed_leaves_no_worker(tmp_path):
         assert soon(lambda: not any("ray::Actor" in row or "raylet" in row for row in left_of(process.pid)))
 
 
+def test_an_address_where_nobody_answers_is_not_left_to_ray():
+    needs_ray()
+    with pytest.raises(RunError, match="nobody answers at a..b:1"):
+        ray_cluster("a..b:1").__enter__()
+
+
 def test_a_cluster_without_a_device_is_one_line(tmp_path):
     with (
         machines(tmp_path, cpus=0) as (cluster, _),
