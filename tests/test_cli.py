@@ -387,6 +387,10 @@ def test_an_input_that_is_missing_is_named(tmp_path, words, reason):
     ("error", "line"),
     [
         ("KeyboardInterrupt", "stopped; every file that is finished stays"),
+        (
+            "AttributeError('half a library') from KeyboardInterrupt()",
+            "stopped; every file that is finished stays",
+        ),
         ("OSError(28, 'No space left on device', 'run')", "run: No space left on device"),
         ("OSError('the disk is gone')", "the disk is gone"),
         ("StorykitError('two\\nlines')", "two lines"),

@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -179,8 +178,7 @@ def _token_read_again() -> Iterator[None]:
     try:
         yield
     finally:
-        if "ray" in sys.modules:  # not where ctrl-c came while it was imported
-            _read_token()
+        _read_token()
 
 
 def _read_token() -> None:

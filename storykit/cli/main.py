@@ -94,17 +94,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError:
         _fail(tr("the folder that you are in is gone: go to another one first, as with `cd ~`"))
     try:
-        app(arguments, prog_name="storykit")
+        _answer(arguments)
     except BundleError as error:
         _fail(*_lines(error))
     except StorykitError as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+
+
+def _answer(arguments: Sequence[str] | None) -> None:
+    """Run the command; ctrl-c ends it in one line."""
+    try:
+        app(arguments, prog_name="storykit")
+        return
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
-        _fail(tr("stopped; every file that is finished stays"))
+    except (AttributeError, RuntimeError) as error:
+        if not _came_of_a_stop(error):
+            raise
+    _fail(tr("stopped; every file that is finished stays"))
+
+
+def _came_of_a_stop(error: BaseException | None) -> bool:
+    """Return whether ctrl-c came first, as where it makes the import of a library fail in other words."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _have_libraries_speak_it() -> None:

@@ -25,17 +25,6 @@ with ray_here(["cpu", "cpu"]) as places, closing(WorkerPool(places, print)) as p
     print("at work", os.getcwd() in folders, "" in folders, flush=True)
     pool.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: time.sleep(600)))
 """
-STOPPED = """
-import sys
-from kit.workers.ray_session import ray_here
-class Stops:
-    def find_spec(self, name, *_):
-        if name == "ray._private.worker":
-            raise KeyboardInterrupt
-sys.meta_path.insert(0, Stops())
-ray_here(["cpu"]).__enter__()
-"""
-"""Is stopped while Ray is imported."""
 pytestmark = pytest.mark.timeout(200)
 
 
@@ -104,16 +93,9 @@ def test_a_command_that_is_killed_leaves_no_worker(tmp_path):
         assert soon(lambda: not any("ray::Actor" in row or "raylet" in row for row in left_of(process.pid)))
 
 
-def test_ctrl_c_while_ray_is_imported_is_nothing_else():
-    needs_ray()
-    where = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
-    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, env=where)
-    assert done.stderr.endswith("\nKeyboardInterrupt\n")
-
-
 def test_an_address_where_nobody_answers_is_not_left_to_ray():
     needs_ray()
-    with pytest.raises(RunError, match="nobody answers at a..b:1"):
+    with pytest.raises(RunError, match=r"nobody answers at a\.\.b:1"):
         ray_cluster("a..b:1").__enter__()
 
 
