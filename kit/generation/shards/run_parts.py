@@ -15,7 +15,7 @@ from kit.experiment.run import CHANGED, PanelRow, Run, Slot
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BATCHING
 from kit.generation.shards.machines import RUN_JSON
-from kit.messages import joined, tr
+from kit.messages import joined, tr, trn
 
 _INPUTS = ("stories", "loras", CONTROLS, REFERENCES, EMBEDDINGS)
 """Folders of a run whose files came with its experiment."""
@@ -76,11 +76,13 @@ def left_behind(part: RunPart, run: Run) -> Iterator[str]:
         )
     listed = {part.run.folder / row.file for row in part.rows.values()}
     if unlisted := len(set((part.run.folder / "panels").rglob("*.png")) - listed):
-        yield tr(
+        yield trn(
+            "{part}: {n} picture of which panels.jsonl says nothing stays behind; where it is a copy, make "
+            "the copy again",
             "{part}: {n} pictures of which panels.jsonl says nothing stay behind; where it is a copy, make "
             "the copy again",
+            unlisted,
             part=part.run.folder,
-            n=unlisted,
         )
     if decided := [name for name in _BY_HAND if _is_lost(part.run.folder / name, run.folder / name)]:
         yield tr(
