@@ -209,14 +209,14 @@ def generate(
     devices: Devices = "auto",
     ray: Cluster = "",
     shard: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="N/COUNT", help="Draw one part, such as 1/3; `storykit gather` merges them."),
-    ] = "",
+    ] = None,
     again: Again = False,
     draft: Draft = False,
 ) -> None:
     """Draw every panel of an experiment that is not drawn yet."""
-    if not shard:
+    if shard is None:
         loaded, notes = _read(experiment, draft=draft)
         with ready_painters(loaded.experiment.base, devices, ray) as painters:
             _draw(loaded, out, painters, notes, again=again)

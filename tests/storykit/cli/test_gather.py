@@ -38,6 +38,7 @@ def test_two_machines_draw_what_one_draws(experiment, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
+        (("--shard", ""), 1, "must be a number and how many there are, such as 1/3"),
         (("--shard", "4/3"), 1, "must be a number and how many there are, such as 1/3"),
         (("--shard", "1/3", "--again"), 2, "--again draws a whole run again"),
     ],
