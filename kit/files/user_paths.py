@@ -59,7 +59,8 @@ def _meant(name: str, known: Sequence[str]) -> str:
     >>> _meant("nofile.toml", ["rain.toml"]), _meant("rian.toml", ["rain.toml"])
     ('', ', did you mean rain.toml?')
     """
-    alike = [one for one in known if nearest(Path(name).stem, [Path(one).stem], _ALIKE)]
+    others = (one for one in known if one != name)  # a link that leads nowhere is listed, too
+    alike = [one for one in others if nearest(Path(name).stem, [Path(one).stem], _ALIKE)]
     return did_you_mean(name, alike, 0)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.files.user_paths import missing_file
+from kit.files.user_paths import missing_file, missing_folder
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,8 @@ def test_a_missing_file_is_told_with_the_one_beside_it_that_was_meant(
     for name in ("rain.txt", "水墨画风格.toml", "sdxl.safetensors"):
         (tmp_path / name).touch()
     assert missing_file(tmp_path / asked) == told
+
+
+def test_a_link_that_leads_nowhere_is_not_what_was_meant_by_itself(tmp_path):
+    (tmp_path / "rain").symlink_to("nowhere")
+    assert missing_folder(tmp_path / "rain") == "does not exist"
