@@ -105,11 +105,14 @@ class _Gathering:
         )
 
     def _take_inputs(self) -> None:
-        """Copy the experiment and what came with it, itself last: it makes a folder a run's."""
-        for part in self._parts:
-            for name, path in input_files(part.run.folder):
-                if not (self._run.folder / name).exists():
-                    copy_atomic(path, self._run.folder / name)
+        """Copy the experiment and what came with it, itself last: it makes a folder a run's.
+
+        In a folder that is none yet what is there was left by who was killed, and may be another run's.
+        """
+        files = chain.from_iterable(input_files(part.run.folder) for part in reversed(self._parts))
+        for name, path in dict(files).items():  # of each the first part's
+            if self._own is None or not (self._run.folder / name).exists():
+                copy_atomic(path, self._run.folder / name)
         if self._own is None:
             write_atomic(self._run.experiment_path, self._source.run.experiment_path.read_bytes())
 

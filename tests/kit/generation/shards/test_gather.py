@@ -381,3 +381,12 @@ def test_a_copy_that_is_torn_is_refused_before_anything_is_written(asked, tmp_pa
     with pytest.raises(RunError, match=f"; where {parts[1]} is a copy, make the copy again$"):
         gather(tmp_path / "run", parts)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_gathering_that_was_killed_left_of_another_run_is_replaced(asked, whole, tmp_path):
+    (tmp_path / "run" / "stories").mkdir(parents=True)
+    (tmp_path / "run" / "stories" / "cat.toml").write_text("of another run")
+    (tmp_path / "run" / ".storykit.lock").touch()
+    gather(tmp_path / "run", drawn(asked, tmp_path, 1))
+    story = Path("stories", "cat.toml")
+    assert (tmp_path / "run" / story).read_bytes() == (whole.folder / story).read_bytes()
