@@ -87,7 +87,9 @@ class _Gathering:
         self._take_inputs()
         before = len(self._there)
         known = [part for part in (self._own, *self._parts) if part is not None]
-        if drawers := [part for part in known if part.rows]:
+        lacking = set(self._wanted) - self._there
+        if bringing := [part for part in self._parts if part.rows.keys() & lacking]:
+            drawers = [self._own, *bringing] if self._own and self._own.rows else bringing
             self._notes += _write_told(self._run, drawers)
         if progress is not None:
             progress.begin(len(self._wanted), before)

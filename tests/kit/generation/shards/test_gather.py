@@ -390,3 +390,15 @@ def test_what_a_gathering_that_was_killed_left_of_another_run_is_replaced(asked,
     gather(tmp_path / "run", drawn(asked, tmp_path, 1))
     story = Path("stories", "cat.toml")
     assert (tmp_path / "run" / story).read_bytes() == (whole.folder / story).read_bytes()
+
+
+def test_who_brings_nothing_takes_nothing_from_what_the_run_says(asked, tmp_path):
+    part = drawn(asked, tmp_path, 1)[0]
+    gather(tmp_path / "run", [part])
+    before = (tmp_path / "run" / "batching.json").read_bytes()
+    changed(part, "run.json", device="another card")
+    changed(part, "batching.json", asked={})
+    done = gather(tmp_path / "run", [part])
+    assert (done.taken, list(done.notes)) == (0, [])
+    assert (tmp_path / "run" / "batching.json").read_bytes() == before
+    assert "gathered" not in Run(tmp_path / "run").read_json("run.json")
