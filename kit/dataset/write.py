@@ -71,6 +71,12 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
         raise InputError(str(out), [problem])
     if out.exists() and (others := _others(out)):
         raise InputError(str(out), [_told_of(others)])
+    if (out / TRAIN).is_dir() and _record(out).get("sha256", "") not in ("", _sha256_of(out / TRAIN)):
+        problem = tr(
+            "has captions or pictures that were changed since it was prepared, which would be lost: move the "
+            "folder away, or give another --out"
+        )
+        raise InputError(str(out), [problem])
 
 
 def _told_of(others: Sequence[str]) -> str:
@@ -161,9 +167,8 @@ def note_captions(pictures: Path, notes: Mapping[str, object]) -> None:
 
 def _sha256_of(train: Path) -> str:
     """Return the sha256 of a dataset: of its pictures and their table, whatever else is kept beside them."""
-    paths = [
-        path for path in sorted(train.iterdir()) if path.name != LOCK and not BACKUP.fullmatch(path.name)
-    ]
+    beside = re.compile(rf"\..*|{BACKUP.pattern}")  # locks, what those who were killed left, backups
+    paths = [path for path in sorted(train.iterdir()) if not beside.fullmatch(path.name)]
     return sha256_bytes(canonical_json({path.name: sha256_of(path) for path in paths}))
 
 

@@ -47,6 +47,17 @@ def test_captions_that_a_captioner_wrote_or_that_gave_way_are_not_written_over(t
     assert tree(out) == before
 
 
+@pytest.mark.parametrize("mended", ["metadata.csv", "00001.png"])
+def test_captions_and_pictures_that_somebody_mended_by_hand_are_not_written_over(tmp_path, pictures, mended):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    (out / "train" / mended).write_bytes((out / "train" / mended).read_bytes() + b" ")
+    before = tree(out)
+    told = refused("dataset", "prepare", pictures, "--out", out)
+    assert "captions or pictures that were changed since it was prepared, which would be lost" in told
+    assert tree(out) == before
+
+
 def test_a_dataset_that_another_process_prepares_is_left_alone_and_leftovers_of_the_dead_are_swept(
     tmp_path, pictures
 ):
