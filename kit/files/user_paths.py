@@ -46,6 +46,8 @@ def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
         )
     with suppress(OSError, ValueError):
         if path.exists():
+            if not path.is_dir() and not path.is_file():
+                return tr("is no file")
             return tr("is a folder") if path.is_dir() else tr("is a file")
     meant = _meant(path.name, [*names, *_beside(path)])
     if Path(text).is_absolute():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.files.user_paths import missing_file, missing_folder
+from kit.files.user_paths import missing_file, missing_folder, why_not_there
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,8 @@ def test_a_missing_file_is_told_with_the_one_beside_it_that_was_meant(
 def test_a_link_that_leads_nowhere_is_not_what_was_meant_by_itself(tmp_path):
     (tmp_path / "rain").symlink_to("nowhere")
     assert missing_folder(tmp_path / "rain") == "does not exist"
+
+
+def test_a_device_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    assert why_not_there("zero.png", tmp_path / "zero.png") == "is no file"

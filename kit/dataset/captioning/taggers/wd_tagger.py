@@ -69,13 +69,15 @@ def open_wd_tagger(folder: Path, threshold: float, device: str) -> WdTagger:
     """Return a tagger.
 
     Args:
-        folder: with model.onnx and selected_tags.csv.
+        folder: with model.onnx and selected_tags.csv; or that model.onnx.
         threshold: probability from which a general tag counts.
         device: "cpu" or "cuda".
 
     Raises:
         WeightsError: a file is missing or no such thing, or onnxruntime is not installed.
     """
+    if folder.name == MODEL:  # the file is named, as the other captioners' may be
+        folder = folder.parent
     for name in (MODEL, TAGS):
         if not (folder / name).is_file():
             raise WeightsError(
@@ -105,7 +107,7 @@ def _read_tags(path: Path, threshold: float) -> list[Tag]:
         table = pd.read_csv(path, keep_default_na=False, usecols=["name", "category"], dtype={"name": str})
         rows = zip(table["name"], table["category"].astype(int), strict=True)
         return [Tag(name, thresholds.get(category)) for name, category in rows]
-    except (ValueError, OSError, pd.errors.ParserError) as error:
+    except (ValueError, OverflowError, OSError, pd.errors.ParserError) as error:
         told = {"file": path, "reason": reason_of(str(error)[:200])}
         raise WeightsError(
             tr("{file} must have the columns name and category: {reason}; download it again", **told)

@@ -114,6 +114,7 @@ def pickle_the_weights(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
+        (spoil_config(num_hidden_layers=10**9), "its num_hidden_layers is larger than any network's"),
         (spoil_config(model_type="t5"), r"holds a model of type t5: it must be blip"),
         (
             spoil_config(auto_map={"AutoModel": "evil.Evil"}),

@@ -74,6 +74,7 @@ def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path, name: str)
         ("selected_tags.csv", b"name,category\n" + b"\n" * 2**24, "has more than 16777216 bytes"),
         ("model.onnx", onnx_network(4, np.zeros((48, 5), np.float32)), "names 6 tags"),
         ("selected_tags.csv", b"a,b\n1,2\n", "must have the columns name and category"),
+        ("selected_tags.csv", b"name,category\nx,99999999999999999999\n", "must have the columns name and"),
         ("selected_tags.csv", b"name,category\nx,red\n", "must have the columns name and category"),
     ],
 )
@@ -82,6 +83,11 @@ def test_what_is_no_tagger_is_refused_in_a_line(tmp_path: Path, name: str, conte
     with pytest.raises(WeightsError, match=told) as error:
         open_wd_tagger(tmp_path, 0.35, "cpu")
     assert "\n" not in str(error.value)
+
+
+def test_its_file_may_be_named_in_place_of_its_folder(tmp_path: Path) -> None:
+    file = wd_folder(tmp_path, [-5.0, 5, -5, -5, -5, -5]) / "model.onnx"
+    assert open_wd_tagger(file, 0.35, "cpu")(Image.new("RGB", (8, 8), "white")) == ["1girl"]
 
 
 def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
