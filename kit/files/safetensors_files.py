@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TORCH_LOAD_ERRORS = (
-    OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError
+    OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError, struct.error
 )  # fmt: skip
 """What `torch.load` raises of a file that is not whole, or not torch's."""
 LENGTH_BYTES = 8

@@ -27,7 +27,7 @@ Positive = Annotated[Number, Field(gt=0)]
 class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How a LoRA learns. Defaults: the contest's baseline notebook."""
 
-    rank: Count = 16
+    rank: Annotated[Count, Field(le=1024)] = 16
     alpha: Positive = 4.0
     """The LoRA's change counts alpha / rank times, with `rslora` alpha / sqrt(rank) times."""
     rslora: Flag = False
@@ -120,13 +120,25 @@ ON_MINI_PRIOR = 24
 """Class pictures on the embedded base."""
 
 
+def _words(text: str) -> str:
+    if not text.strip():
+        raise ValueError(tr("must say something, such as dog, got {text!r}", text=text))
+    return text
+
+
+def _one_word(text: str) -> str:
+    if not text.isprintable() or len(text.split()) != 1 or text != text.strip():
+        raise ValueError(tr('must be one word without blanks, such as "<rex>", got {text!r}', text=text))
+    return text
+
+
 class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """What keeps a class as it is while one of it is learned: prior preservation (arXiv 2208.12242).
 
     Defaults: Kolors' own script.
     """
 
-    prompt: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    prompt: Annotated[str, AfterValidator(_words)]
     """The class alone, without the trigger; said of each class picture that has no caption of its own."""
     pictures: Count = 100
     """Pictures of the class."""
@@ -141,9 +153,9 @@ class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 class WordToLearn(BaseModel, frozen=True, extra="forbid"):
     """A word of its own that the text encoder is taught: textual inversion (arXiv 2208.01618)."""
 
-    token: Annotated[str, Field(max_length=60, pattern=r"^\S+$")]
+    token: Annotated[str, Field(max_length=60), AfterValidator(_one_word)]
     """What prompts call it by; every caption must say it."""
-    begins_as: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    begins_as: Annotated[str, AfterValidator(_words)]
     """A word of the base's that it begins as, such as its class."""
     vectors: Annotated[Count, Field(le=75)] = 4
     """How many tokens it stands for."""

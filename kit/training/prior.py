@@ -37,6 +37,15 @@ def own_class_pictures(prior: Prior | None) -> list[CaptionedPicture]:
     if prior is None or prior.folder is None or not prior.weight:
         return []
     found = [one for one in find_pictures(Path(prior.folder)) if one.is_picture and not one.fault]
+    if not found:
+        raise TrainError(
+            tr(
+                "{folder} has no picture of the class: add {wanted}, or leave prior.folder out and the base "
+                "draws them",
+                folder=prior.folder,
+                wanted=prior.pictures,
+            )
+        )
     if len(found) < prior.pictures:
         raise TrainError(
             tr(

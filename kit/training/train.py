@@ -28,7 +28,7 @@ from diffsynth.models.sdxl_unet import SDXLUNet
 from torch import Tensor, nn
 
 from kit.dataset.read import CaptionedPicture, read_dataset
-from kit.errors import TrainError
+from kit.errors import LoraError, TrainError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.tensors.tensor_files import open_tensor_file
@@ -226,10 +226,13 @@ def finish(training: Training, out: Path, step: int) -> Path:
     identity, config, name = read_training_identity(out / IDENTITY), training.learn, out.resolve().name
     metadata = notes(config, name, len(read_dataset(Path(training.data))), step, identity)
     path, saved = out / f"{name}.safetensors", saved_steps(out)[step]
-    if word := training.embedding:
-        save_embedding(path, word.token, open_tensor_file(saved).load(word.token), metadata)
-        return path
-    save_lora(path, load_lora(saved).pairs, config.counts, metadata)
+    try:
+        if word := training.embedding:
+            save_embedding(path, word.token, open_tensor_file(saved).load(word.token), metadata)
+            return path
+        save_lora(path, load_lora(saved).pairs, config.counts, metadata)
+    except (LoraError, ValueError, KeyError) as error:
+        raise TrainError(tr("{file} is damaged; delete it and type the same again", file=saved)) from error
     convert_lora(path, "diffsynth", path.with_suffix(".ckpt"))
     return path
 

@@ -56,9 +56,23 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name, said):
 
 def test_an_empty_state_is_damaged_too(tmp_path):
     training = finished_training(tmp_path)
-    (tmp_path / "ink" / "state.pt").write_bytes(b"")
-    with pytest.raises(RunError, match="is damaged; delete it"):
+    for damaged in (b"", b"junk"):
+        (tmp_path / "ink" / "state.pt").write_bytes(damaged)
+        with pytest.raises(RunError, match="is damaged; delete it"):
+            train(training, tmp_path / "ink", SilentListener(), "cpu")
+
+
+def test_a_damaged_last_step_is_told_and_written_again_when_it_is_deleted(tmp_path):
+    training, last = finished_training(tmp_path), tmp_path / "ink" / "steps" / "000006.safetensors"
+    whole = last.read_bytes()
+    last.write_bytes(b"junk")
+    with pytest.raises(
+        TrainError, match=r"000006\.safetensors is damaged; delete it and type the same again"
+    ):
         train(training, tmp_path / "ink", SilentListener(), "cpu")
+    last.unlink()
+    train(training, tmp_path / "ink", SilentListener(), "cpu")
+    assert last.read_bytes() == whole
 
 
 def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_named(tmp_path):

@@ -137,6 +137,13 @@ def test_ones_own_class_pictures_are_learned_with_their_captions_and_belong_to_t
     ("tables", "learn", "told"),
     [
         ({"prior": PRIOR | {"folder": "data", "pictures": 9}}, {}, "prior.pictures = 9, but .* has 3: add"),
+        (
+            {"prior": PRIOR | {"folder": "empty"}},
+            {},
+            "has no picture of the class: add 2, or leave prior.folder",
+        ),
+        ({"prior": PRIOR | {"prompt": " "}}, {}, "prior.prompt: must say something, such as dog, got ' '"),
+        ({"prior": PRIOR}, {"rank": 100_000}, "learn.rank: must be at most 1024"),
         ({"prior": PRIOR}, {"trigger": "一只猫"}, "'一只猫' is a word that the base knows"),
         ({"prior": PRIOR}, {"trigger": "小一只猫"}, "'小' is a word that the base knows"),
         ({"prior": PRIOR}, {"trigger": " "}, "learn.trigger must name what is learned: .* ktxl一只猫"),
@@ -147,6 +154,7 @@ def test_ones_own_class_pictures_are_learned_with_their_captions_and_belong_to_t
     ],
 )
 def test_what_holds_no_class_is_refused_in_a_line_before_anything_is_trained(tmp_path, tables, learn, told):
+    (tmp_path / "empty").mkdir()
     with pytest.raises((InputError, TrainError), match=told) as refused:
         train(load_training(file_with(tmp_path, tables, **learn)), tmp_path / "cat", SilentListener(), "cpu")
     assert isinstance(refused.value, StorykitError)

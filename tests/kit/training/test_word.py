@@ -137,7 +137,8 @@ def test_the_file_is_one_that_candidates_and_diffusers_take(tmp_path):
             {"trigger": "x"},
             "learn.trigger must say <zu> where a story is",
         ),
-        ({"embedding": {"token": "a b", "begins_as": "猫"}}, {}, "embedding.token"),
+        ({"embedding": {"token": "a b", "begins_as": "猫"}}, {}, "token: must be one word without blanks"),
+        ({"embedding": {"token": "\u200b", "begins_as": "猫"}}, {}, "token: must be one word without blanks"),
         ({"embedding": WORD.model_dump() | {"vectors": 76}}, {}, "embedding.vectors"),
     ],
 )
