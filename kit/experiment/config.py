@@ -13,7 +13,12 @@ from kit.errors import InputError, printable
 from kit.experiment.candidates.candidate import Candidate, Consistency
 from kit.experiment.candidates.sweeps import swept
 from kit.experiment.controls.control_pictures import picture_faults
-from kit.experiment.controls.control_tables import AnnotatorTable, ControlNetTable, table_faults
+from kit.experiment.controls.control_tables import (
+    AnnotatorTable,
+    ControlNetTable,
+    table_faults,
+    unheard_faults,
+)
 from kit.experiment.drawing.draw_settings import DrawSettings, Memory, Noise
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.fields import (
@@ -303,8 +308,12 @@ def load_experiment(
     loaded = LoadedExperiment(path=path, experiment=experiment, stories=stories)
     if weights_exist:
         faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
-        faults += [*table_faults(experiment, stories), *picture_faults(stories)]
         steps = (loaded.settings_as("final").steps, loaded.settings.steps)
+        faults += [
+            *table_faults(experiment, stories),
+            *picture_faults(stories),
+            *unheard_faults(stories, steps),
+        ]
         faults += [*reference_faults(stories), *adapter_faults(experiment, stories, steps)]
     if faults:
         raise InputError(str(path), faults)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -273,19 +273,20 @@ def _remedy(detail: ErrorDetails, known: Known) -> str:
     if kind == "literal_error" and isinstance(got, str):
         near = nearest(got, _QUOTED.findall(detail["msg"]), cutoff=0.5)
         return tr("did you mean {near}?", near=near) if near else ""
-    return next(_rewritten(kind, name, got), "")
+    return next(_rewritten(kind, [part for part in loc if isinstance(part, str)], got), "")
 
 
-def _rewritten(kind: str, name: str, got: object) -> Iterator[str]:
-    """Yield how a value of the wrong kind is written."""
+def _rewritten(kind: str, names: Sequence[str], got: object) -> Iterator[str]:
+    """Yield how a value of the wrong kind, at the keys of some names, is written."""
+    name = names[-1] if names else ""
     if kind == "tuple_type" and isinstance(got, dict):
-        yield tr("write [[{name}]] with two brackets on each side", name=name)
+        yield tr("write [[{name}]] with two brackets on each side", name=".".join(names))
     elif kind == "tuple_type" and isinstance(got, str | int | float) and not isinstance(got, bool):
         numbers = re.sub(r"\s*[,，;]\s*|\s+", ", ", str(got).strip(" []"))
         plain = re.fullmatch(r"[\d.]+(, [\d.]+)*", numbers)
         example = f"{name} = [{numbers if plain else json.dumps(got, ensure_ascii=False)[:_SHOWN]}]"
         yield tr("write {example}", example=example)
     elif kind in ("model_type", "dict_type") and isinstance(got, list):
-        yield tr("write [{name}] with one bracket on each side", name=name)
+        yield tr("write [{name}] with one bracket on each side", name=".".join(names))
     elif kind in ("int_type", "float_type", "bool_type") and isinstance(got, str) and _PLAIN.fullmatch(got):
         yield tr("write {value} without quotes", value=got.strip())

@@ -1,6 +1,7 @@
 """The tables [controlnets] and [annotators] of an experiment file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,28 @@ def table_faults(experiment: "Experiment", stories: "Sequence[LoadedStory]") -> 
         folder = experiment.controlnets.of(kind)
         if folder is not None and (fault := misfit_of(folder, experiment.base)):
             yield tr("{place}: {fault}", place=f"controlnets.{kind}", fault=fault)
+
+
+def unheard_faults(stories: "Sequence[LoadedStory]", steps: Iterable[int]) -> Iterator[str]:
+    """Yield which panels are held to a map in no step, as `until` ends before the first.
+
+    Args:
+        stories: say until when.
+        steps: that finals have, and drafts.
+    """
+    fewest = min(steps)
+    for number, story in enumerate(stories, 1):
+        for panel, told in enumerate(story.story.panels, 1):
+            for at, one in enumerate(told.control, 1):
+                if one.until < 1 / fewest:
+                    yield tr(
+                        "{place}: {until:g} ends before the first of {steps} steps, so that the map would be "
+                        "heard in none: write {least:g} or more",
+                        place=f"stories[{number}] {story.name}: panel[{panel}].control[{at}].until",
+                        until=one.until,
+                        steps=fewest,
+                        least=ceil(100 / fewest) / 100,
+                    )
 
 
 def controlnet_of(experiment: "Experiment", kind: ControlKind) -> Path | None:

@@ -35,7 +35,8 @@ def map_of(picture: Image.Image, control: PanelControl, size: int, annotator: Pa
             assert annotator is not None, "the experiment was checked"
             made = annotated(kind, sized, annotator)
     if is_flat(made):
-        mend = tr("lower low and high") if control.kind == "canny" else tr("take another picture")
+        faint = control.kind == "canny" and not is_flat(sized)
+        mend = tr("lower low and high") if faint else tr("take another picture")
         raise InputError(
             control.picture, [tr("its {kind} map shows nothing: {mend}", kind=control.kind, mend=mend)]
         )

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias, get_args
 
+from kit.errors import InputError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.controls.control_pictures import picture_path, read_control
 from kit.experiment.controls.control_record import CONTROLS, ControlRecord, map_file
@@ -68,18 +69,25 @@ class RunMaps:
             WeightsError: who makes a map is not there.
         """
         return {
-            (story.name, panel): tuple(self._control(story, one, nets) for one in told.control)
+            (story.name, panel): tuple(
+                self._control(f"{story.name}: panel[{panel}].control[{at}]", story, one, nets)
+                for at, one in enumerate(told.control, 1)
+            )
             for story in self._loaded.stories
             for panel, told in enumerate(story.story.panels, 1)
             if told.control
         }
 
     def _control(
-        self, story: LoadedStory, told: PanelControl, nets: Mapping[ControlKind, ControlNetFiles]
+        self,
+        place: str,
+        story: LoadedStory,
+        told: PanelControl,
+        nets: Mapping[ControlKind, ControlNetFiles],
     ) -> Control:
         folder = controlnet_of(self._loaded.experiment, told.kind)
         assert folder is not None, "the experiment was checked"
-        png = self._map(story, told)
+        png = self._map(place, story, told)
         record = ControlRecord(
             kind=told.kind,
             map=sha256_bytes(png),
@@ -89,8 +97,8 @@ class RunMaps:
         )
         return Control(record=record, png=png, folder=folder)
 
-    def _map(self, story: LoadedStory, told: PanelControl) -> bytes:
-        """Return a map's file: the run's own where it has made it before."""
+    def _map(self, place: str, story: LoadedStory, told: PanelControl) -> bytes:
+        """Return a map's file: the run's own where it has made it before; its place names what is wrong."""
         picture = read_control(picture_path(story, told))
         size, annotator = self._loaded.settings.size, self._loaded.experiment.annotators.of(told.kind)
         source: dict[str, object] = {
@@ -106,7 +114,11 @@ class RunMaps:
         key = sha256_bytes(canonical_json(source))
         png = self._kept(key) or _made.get((str(self._folder), key))
         if png is None:
-            png = encoded(map_of(picture, told, size, annotator), level=QUICK)
+            try:
+                made = map_of(picture, told, size, annotator)
+            except InputError as error:  # that names the run's copy of the picture
+                raise InputError(place, error.faults) from error
+            png = encoded(made, level=QUICK)
             while len(_made) >= _MOST_MADE:
                 del _made[next(iter(_made))]
             _made[str(self._folder), key] = png

@@ -66,3 +66,19 @@ def test_a_controlnet_is_found_by_the_name_that_a_hub_has_for_it(tmp_path, monke
     assert load_experiment(path).experiment.controlnets.canny == str(toy_models() / NAMES["sdxl/canny"])
     [told] = faults(path, "canny-sdxl", "canny-sdlx")
     assert told.startswith("controlnets.canny: must be a folder or a model that was downloaded")
+
+
+def test_a_map_that_no_step_would_hear_is_refused_with_a_share_that_would(tmp_path):
+    early = EDGES.replace(" }]", ", until = 0.4 }]")
+    [told] = faults(controlled_experiment(tmp_path, [early], tables=canny()))
+    assert told == (
+        "stories[1] tale: panel[1].control[1].until: 0.4 ends before the first of 2 steps, so that the map "
+        "would be heard in none: write 0.5 or more"
+    )
+
+
+def test_a_control_that_is_no_list_is_told_how_it_is_written_in_its_panel(tmp_path):
+    [told] = faults(
+        controlled_experiment(tmp_path, [EDGES.replace("[", "").replace("]", "")], tables=canny())
+    )
+    assert told.endswith("; write [[panel.control]] with two brackets on each side")

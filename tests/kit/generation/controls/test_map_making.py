@@ -37,6 +37,8 @@ def test_a_ready_map_is_the_picture_itself():
 
 def test_a_picture_without_edges_is_refused_with_what_to_do():
     with pytest.raises(InputError, match=r"its canny map shows nothing: lower low and high"):
+        map_of(Image.linear_gradient("L").convert("RGB"), control("canny"), 64, None)
+    with pytest.raises(InputError, match=r"its canny map shows nothing: take another picture"):
         map_of(Image.new("RGB", (64, 64), "grey"), control("canny"), 64, None)
     with pytest.raises(InputError, match=r"its map map shows nothing: take another picture"):
         map_of(Image.new("RGB", (64, 64)), control("map"), 64, None)

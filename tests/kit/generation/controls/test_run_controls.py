@@ -145,3 +145,11 @@ def test_run_json_tells_the_files_of_the_controlnets(run):
     assert set(told["canny"]) == {"config.json", "diffusion_pytorch_model.safetensors"}
     weights = (toy_controlnets()["sdxl/canny"] / "diffusion_pytorch_model.safetensors").read_bytes()
     assert told["canny"]["diffusion_pytorch_model.safetensors"] == sha256_bytes(weights)
+
+
+def test_a_picture_without_edges_is_named_by_its_panel_though_the_run_has_a_copy_of_it(tmp_path):
+    faint = EDGES.replace(" }]", ", low = 2000, high = 2000 }]")
+    with pytest.raises(
+        InputError, match=r"^tale: panel\[2\]\.control\[1\]: its canny map shows nothing: lower"
+    ):
+        drawn(tmp_path, EDGES, faint)
