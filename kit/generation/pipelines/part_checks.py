@@ -7,7 +7,7 @@ from torch import nn
 
 from kit.errors import WeightsError
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
-from kit.generation.pipelines.parts import PipelineParts, empty_controlnet, own_name
+from kit.generation.pipelines.parts import TIMES, PipelineParts, empty_controlnet, own_name, try_controlnet
 from kit.lora.other_files import is_lora, model_in_words
 from kit.messages import tr
 from kit.models.bases.controlnet_files import PART as CONTROLNET
@@ -21,8 +21,6 @@ _CONDITIONS: Mapping[Family, str | None] = {"sdxl": "text_time", "sd": None}
 """What a UNet is told beside the words, by diffusers' name for it."""
 _LETTERS = 512
 """Bytes, inside a word and at its end, that CLIP's tokenizers begin with."""
-_TIMES = 6
-"""Numbers of sizes and crops that SDXL's UNet is told."""
 
 
 def check_parts(parts: PipelineParts, tokenizers: Sequence[str]) -> None:
@@ -88,6 +86,7 @@ def check_controlnet(found: NetworkFiles) -> None:
                     wanted=wanted,
                 )
             )
+    try_controlnet(network, found)
 
 
 def _check_weights(part: str, found: NetworkFiles, network: nn.Module) -> None:
@@ -176,6 +175,6 @@ def _unlike(family: Family, networks: Mapping[str, Any]) -> Iterator[tuple[str, 
     yield from ((key, unet[key], value) for key, value in wanted.items() if unet[key] != value)
     if family == "sdxl" and unet.addition_time_embed_dim:
         key = "projection_class_embeddings_input_dim"
-        width = encoders[-1].projection_dim + _TIMES * unet.addition_time_embed_dim
+        width = encoders[-1].projection_dim + TIMES * unet.addition_time_embed_dim
         if unet[key] != width:
             yield key, unet[key], width

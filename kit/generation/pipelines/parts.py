@@ -21,6 +21,7 @@ from kit.files.text.library_words import reason_of
 from kit.messages import tr
 from kit.models.bases.pipeline_class import json_in
 from kit.models.bases.pipeline_files import NetworkFiles, PipelineFiles
+from kit.models.sizes import STRIDE
 from kit.models.unet_files import open_model
 
 _CLASSES: Mapping[str, Any] = {
@@ -37,6 +38,10 @@ _CLASSES: Mapping[str, Any] = {
     "cascade/prior/prior": StableCascadeUNet,
     "cascade/prior/text_encoder": transformers.CLIPTextModelWithProjection,
 }
+TIMES = 6
+"""Numbers of sizes and crops that SDXL's networks are told."""
+_SIDE = 16
+"""Of the states that a ControlNet is tried with."""
 _ATTENTION = "sdpa"
 """Named by us, as a config may name code on a hub that would be fetched and run."""
 _ADAPTER = "adapter_config.json"
@@ -131,6 +136,22 @@ def empty_controlnet(found: NetworkFiles) -> nn.Module:
     with _told(found.config), quietly(), torch.device("meta"):
         network: nn.Module = diffusers.ControlNetModel.from_config(json_in(found.config))
         return network
+
+
+def try_controlnet(network: Any, found: NetworkFiles) -> None:
+    """Raise WeightsError where a ControlNet without weights cannot be called; no number is computed."""
+    config = network.config
+    with _told(found.config), torch.device("meta"):
+        told = {"time_ids": torch.empty(1, TIMES)}
+        if config.addition_embed_type == "text_time":
+            width = config.projection_class_embeddings_input_dim - TIMES * config.addition_time_embed_dim
+            told["text_embeds"] = torch.empty(1, width)
+        states, text = (
+            torch.empty(1, config.in_channels, _SIDE, _SIDE),
+            torch.empty(1, 1, config.cross_attention_dim),
+        )
+        maps = torch.empty(1, config.conditioning_channels, STRIDE * _SIDE, STRIDE * _SIDE)
+        network(states, 1, text, maps, added_cond_kwargs=told)
 
 
 def _read(made: Any, found: NetworkFiles, dtype: torch.dtype) -> nn.Module:

@@ -11,7 +11,12 @@ from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.messages import joined, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import json_in
-from kit.models.bases.pipeline_files import NetworkFiles, files_of_network, hashes_of_network
+from kit.models.bases.pipeline_files import (
+    NetworkFiles,
+    files_of_network,
+    hashes_of_network,
+    refuse_damaged,
+)
 from kit.models.layouts.model_folder import model_folder
 from kit.story.control import ControlKind
 
@@ -53,6 +58,7 @@ def open_controlnet(folder: Path) -> ControlNetFiles:
         WeightsError: in one line, what is missing, damaged, or of another class.
     """
     network = files_of_network(folder, PART)
+    refuse_damaged({PART: network})
     if (found := str(json_in(network.config).get("_class_name"))) != CLASS:
         raise WeightsError(
             tr(

@@ -1,5 +1,7 @@
 """Which of diffusers' pipelines a folder is for, told by its JSON files alone."""
 
+import json
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +30,8 @@ MOST_BYTES = 2**24
 KOLORS = "KolorsPipeline"
 """Drawn by our own painter."""
 _CHATGLM = "ChatGLMModel"
+_LAYERS = re.compile(r'"(\w*layers\w*)": [\[\]\d, ]*?\d{4}')
+"""A count of layers in a config, of a thousand or more."""
 
 
 def json_in(path: Path) -> dict[str, object]:
@@ -39,6 +43,18 @@ def json_in(path: Path) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def endless_layers(config: object) -> str:
+    """Return which key of a config asks for a thousand layers or more, empty for none.
+
+    They would be built for hours before the weights are seen not to have them.
+
+    >>> endless_layers({"text": {"num_hidden_layers": 1000}}), endless_layers({"layers_per_block": [2, 10]})
+    ('num_hidden_layers', '')
+    """
+    found = _LAYERS.search(json.dumps(config))
+    return found[1] if found else ""
 
 
 def pipeline_class(folder: Path) -> str:

@@ -20,6 +20,7 @@ from kit.models.bases.pipeline_class import (
     FAMILIES,
     INDEX,
     Family,
+    endless_layers,
     family_of,
     json_in,
     pipeline_class,
@@ -163,7 +164,7 @@ def _opened(parts: BaseParts, folder: Path, family: Family) -> PipelineFiles:
         }
         roots[prior] = ["tokenizer"]
     found = PipelineFiles(folder=folder, family=family, networks=networks)
-    _refuse_damaged(networks, [root / _SCHEDULER for root in roots])
+    refuse_damaged(networks, [root / _SCHEDULER for root in roots])
     sha256: dict[str, str] = {}
     for root, tokenizers in roots.items():
         small = [f"{name}/{file}" for name in tokenizers for file in _VOCABULARY]
@@ -176,11 +177,21 @@ def _opened(parts: BaseParts, folder: Path, family: Family) -> PipelineFiles:
     return PipelineFiles(folder=folder, family=family, networks=found.networks, sha256=sha256)
 
 
-def _refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path]) -> None:
-    """Raise WeightsError for a file that is torn, or that holds more than tensors; only its head is read."""
-    small = [*others, *(network.config for network in networks.values())]
-    if torn := [path for path in small if path.is_file() and not json_in(path)]:
+def refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path] = ()) -> None:
+    """Raise WeightsError for a file that is torn, or that holds more than tensors; only its head is read.
+
+    Args:
+        networks: by part.
+        others: JSON files beside their configs.
+    """
+    configs = [network.config for network in networks.values()]
+    if torn := [path for path in (*others, *configs) if path.is_file() and not json_in(path)]:
         raise WeightsError(tr("{file} is no whole JSON; {mend}", file=torn[0], mend=tr(_MEND)))
+    for config in configs:
+        if key := endless_layers(json_in(config)):
+            raise WeightsError(
+                tr("{file}: its {key} is larger than any network's; download it again", file=config, key=key)
+            )
     for network in networks.values():
         for path in network.files:
             if path.suffix == ".json" or not path.is_file():

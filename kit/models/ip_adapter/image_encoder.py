@@ -20,8 +20,8 @@ _SIZES = (
 )  # fmt: skip
 """What is read of a config; it may name code, and that is not."""
 _VISION = "vision_model."
-_MOST = 20_000
-"""Of any size: more than any CLIP has."""
+_MOST, _MOST_LAYERS = 20_000, 1000
+"""Of any size, and of layers: more than any CLIP has."""
 
 
 class ImageEncoder:
@@ -68,8 +68,8 @@ def _sound(name: str, value: object) -> bool:
         return isinstance(value, str)
     if name == "layer_norm_eps":
         return isinstance(value, float) and 0 < value < 1
-    least = 2 if name == "num_hidden_layers" else 1
-    return type(value) is int and least <= value <= _MOST
+    least, most = (2, _MOST_LAYERS) if name == "num_hidden_layers" else (1, _MOST)
+    return type(value) is int and least <= value <= most
 
 
 def _weights(files: NetworkFiles, device: str, dtype: torch.dtype) -> Mapping[str, Tensor]:

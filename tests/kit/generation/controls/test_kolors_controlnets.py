@@ -314,6 +314,12 @@ def test_a_controlnet_of_more_layers_is_refused_in_a_line(painter, tmp_path):
         ("16,\n    32,\n    96,\n    256", "16,\n    32,\n    256", "controlnet_cond_embedding"),
         ('"conditioning_channels": 3', '"conditioning_channels": 1', "does not fit this base"),
         ('"use_linear_projection": true', '"use_linear_projection": false', "does not fit this base"),
+        (
+            '_channel_order": "rgb"',
+            '_channel_order": "xyz"',
+            "unknown `controlnet_conditioning_channel_order`",
+        ),
+        ('"norm_eps": 1e-05', '"norm_eps": "x"', "config.json cannot be read as its config says: .* must be"),
         ('"_class_name": "ControlNetModel"', '"_class_name": "ControlNetUnionModel"', "is no ControlNet"),
     ],
 )

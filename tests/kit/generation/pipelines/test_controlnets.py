@@ -237,11 +237,9 @@ def test_pickled_weights_run_nothing(tmp_path):
     weights, opened = net / "diffusion_pytorch_model.bin", tmp_path / "opened"
     (net / "storykit.json").unlink(missing_ok=True)
     torch.save({"conv_in.weight": Opener(opened)}, weights)
-    held = replace(request("sd", ONE), control=(control(net, shapes(0)),))
-    with pytest.raises(WeightsError, match=r"diffusion_pytorch_model.bin cannot be read as its config says"):
-        drawn("sd", held)
+    with pytest.raises(WeightsError, match=r"diffusion_pytorch_model\.bin: asks to run '"):
+        open_controlnet(net)
     weights.write_bytes(pickle.dumps(Opener(opened)))
-    (net / "storykit.json").unlink()
-    with pytest.raises(WeightsError):
-        drawn("sd", replace(held, control=(control(net, shapes(0)),)))
+    with pytest.raises(WeightsError, match=r"diffusion_pytorch_model\.bin: is a bare pickle"):
+        open_controlnet(net)
     assert not opened.exists()

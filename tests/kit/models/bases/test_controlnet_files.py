@@ -1,6 +1,7 @@
 """A ControlNet's folder: what it must hold, and what it is known by."""
 
 import json
+import pickle
 import shutil
 
 import pytest
@@ -37,3 +38,18 @@ def test_a_folder_that_lacks_weights_or_holds_another_network_is_refused(net):
     unet = toy_controlnets()["sdxl/canny"].parent / "stable-diffusion-xl-base-1.0" / "unet"
     with pytest.raises(WeightsError, match="must say ControlNetModel, got UNet2DConditionModel"):
         open_controlnet(unet)
+
+
+def test_weights_that_are_torn_or_pickled_and_a_config_without_end_are_refused_in_a_line(net):
+    weights, config = net / "diffusion_pytorch_model.safetensors", net / "config.json"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match=r"\.safetensors: is cut off, perhaps half a download"):
+        open_controlnet(net)
+    weights.unlink()
+    (net / "diffusion_pytorch_model.bin").write_bytes(pickle.dumps(print))
+    with pytest.raises(WeightsError, match=r"\.bin: is a bare pickle, which could run anything"):
+        open_controlnet(net)
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"layers_per_block": [2, 10**9]}))
+    with pytest.raises(WeightsError, match=r"config\.json: its layers_per_block is larger than any"):
+        open_controlnet(net)
