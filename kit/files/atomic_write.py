@@ -96,14 +96,16 @@ def drafted(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 def replaced_folder(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out` that takes its place at the end, and never stays behind.
 
-    Only one process at a time may do so.
+    Only one process at a time may do so. Raises RunError when the system refuses to make it.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     begin, end = f".{out.name}.", ".part"
-    for path in out.parent.iterdir():
-        if path.name.startswith(begin) and path.name.endswith(end) and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)  # of one who was killed: `out` is ours alone
-    with TemporaryDirectory(end, begin, out.parent, ignore_cleanup_errors=True) as scratch:
+    with _said_of(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for path in out.parent.iterdir():
+            if path.name.startswith(begin) and path.name.endswith(end) and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)  # of one who was killed: `out` is ours alone
+        beside = TemporaryDirectory(end, begin, out.parent, ignore_cleanup_errors=True)
+    with beside as scratch:
         part, old = Path(scratch) / "new", Path(scratch) / "old"
         part.mkdir()
         try:

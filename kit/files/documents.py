@@ -286,7 +286,7 @@ def _rewritten(kind: str, names: Sequence[str], got: object) -> Iterator[str]:
         plain = re.fullmatch(r"[\d.]+(, [\d.]+)*", numbers)
         example = f"{name} = [{numbers if plain else json.dumps(got, ensure_ascii=False)[:_SHOWN]}]"
         yield tr("write {example}", example=example)
-    elif kind in ("model_type", "dict_type") and isinstance(got, list):
+    elif kind in ("model_type", "dict_type") and isinstance(got, list) and names:
         yield tr("write [{name}] with one bracket on each side", name=".".join(names))
     elif kind in ("int_type", "float_type", "bool_type") and isinstance(got, str) and _PLAIN.fullmatch(got):
         yield tr("write {value} without quotes", value=got.strip())

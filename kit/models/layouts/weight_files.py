@@ -168,7 +168,7 @@ def _read_index(path: Path) -> Mapping[str, str]:
     except ValidationError as error:
         raise WeightsError(tr("{file}: {why}", file=path, why=joined(faults_of(error), tr("; ")))) from error
     for name in places.values():
-        if name in ("", ".", "..") or "/" in name or "\\" in name:
+        if name in ("", ".", "..") or "/" in name or "\\" in name or name.endswith(".json"):
             raise WeightsError(
                 tr("{file}: names {name!r}, which is no file beside it", file=path, name=name[:100])
             )

@@ -9,7 +9,14 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from kit.errors import RunError
-from kit.files.atomic_write import copy_atomic, drafted, remove_partial_files, write_atomic, write_together
+from kit.files.atomic_write import (
+    copy_atomic,
+    drafted,
+    remove_partial_files,
+    replaced_folder,
+    write_atomic,
+    write_together,
+)
 from kit.files.encodings import sha256_of
 
 
@@ -174,3 +181,12 @@ def test_leftovers_of_the_dead_are_swept_and_files_of_the_living_are_not(tmp_pat
     assert path.read_bytes() == b"whole"
     assert sorted(os.listdir(tmp_path)) == [".folder.part", "my.part", "panels", "pipe"]
     assert os.listdir(path.parent) == ["1.png"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_as_a_file_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunError, match=r"file/data cannot be written: .*; what was there before is unchanged"),
+        replaced_folder(tmp_path / "file" / "data"),
+    ):
+        pass

@@ -83,7 +83,9 @@ def test_the_embedded_base_and_kolors_have_their_words(tmp_path, monkeypatch):
     assert same(held("kolors"), TENSORS)
 
 
-@pytest.mark.parametrize("name", ["../x-3.safetensors", "/etc/passwd", "..", "", "y\\x.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["../x-3.safetensors", "/etc/passwd", "..", "", "y\\x.safetensors", "x.json"]
+)
 def test_an_index_leads_nowhere_else(tmp_path, name):
     save_file({"c": TENSORS["c"]}, tmp_path / "x-3.safetensors")
     folder = sharded(tmp_path / "unet", {"c": name})
