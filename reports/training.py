@@ -55,7 +55,7 @@ class CheckpointPreviews:
             on_fault: told the file of each panel that could not be drawn, and why.
         """
         self._training, self._watch, self._out, self._on_fault = training, watch, out, on_fault
-        self._story = watched_story(watch)
+        self._story = watched_story(training, watch)
         self._painter = load_painter(training.base, device)
         check_drawable(previews_of(training, watch, self._story, {}), self._painter)
         self._tools = load_scorers(watch.score.aesthetic, watch.score.clip, letters=watch.score.letters)

@@ -122,7 +122,6 @@ TESTED_THROUGH = {
     "kit/story/lint/phrases.py": "kit/story/lint/test_figure_rules.py",
     "kit/story/lint/pieces.py": "kit/story/lint/test_prompt_rules.py",
     "kit/training/lora_layers.py": "kit/training/test_loop.py",
-    "kit/training/previews.py": "storykit/cli/test_train.py",
     "kit/versions.py": "kit/generation/test_recipe.py",
     "kit/world/figures/animals.py": "kit/world/test_render.py",
     "kit/world/figures/heads.py": "kit/world/test_render.py",

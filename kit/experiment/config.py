@@ -307,17 +307,23 @@ def load_experiment(
         raise InputError(str(path), [*found, *faults]) from error
     loaded = LoadedExperiment(path=path, experiment=experiment, stories=stories)
     if weights_exist:
-        faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
-        steps = (loaded.settings_as("final").steps, loaded.settings.steps)
-        faults += [
-            *table_faults(experiment, stories),
-            *picture_faults(stories),
-            *unheard_faults(stories, steps),
-        ]
-        faults += [*reference_faults(stories), *adapter_faults(experiment, stories, steps)]
+        faults += drawing_faults(loaded)
     if faults:
         raise InputError(str(path), faults)
     return loaded
+
+
+def drawing_faults(loaded: LoadedExperiment) -> Iterator[str]:
+    """Yield why an experiment that can be read cannot be drawn on this machine."""
+    experiment, stories = loaded.experiment, loaded.stories
+    steps = (loaded.settings_as("final").steps, loaded.settings.steps)
+    yield from _foreign_faults(experiment.candidates)
+    yield from _anchor_faults(experiment, stories)
+    yield from table_faults(experiment, stories)
+    yield from picture_faults(stories)
+    yield from unheard_faults(stories, steps)
+    yield from reference_faults(stories)
+    yield from adapter_faults(experiment, stories, steps)
 
 
 def _foreign_faults(candidates: Sequence[Candidate]) -> Iterator[str]:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kit.errors import InputError
-from kit.experiment.config import Experiment, LoadedExperiment, faults_of_names
+from kit.experiment.config import Experiment, LoadedExperiment, drawing_faults, faults_of_names
 from kit.experiment.fields import PathContext
+from kit.messages import tr
+from kit.models.bases.controlnet_files import brought_controlnets
 from kit.story.story import LoadedStory, load_story
 from kit.training.config import Training, Watch
 
@@ -24,12 +26,23 @@ def saved_steps(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def watched_story(watch: Watch) -> LoadedStory:
+def watched_story(training: Training, watch: Watch) -> LoadedStory:
     """Return the story that is drawn; raises InputError with every fault of it and of its file's name."""
     path = Path(watch.story)
     if faults := faults_of_names([path.stem]):
         raise InputError(str(path), faults)
-    return load_story(path)
+    story = load_story(path)
+    kinds = dict.fromkeys(one.kind for panel in story.story.panels for one in panel.control)
+    if lacking := [kind for kind in kinds if kind not in brought_controlnets(training.base)]:
+        told = tr(
+            'control of kind = "{kind}" needs a ControlNet, which experiments name and trainings do not: '
+            "watch a story without it",
+            kind=lacking[0],
+        )
+        raise InputError(str(path), [told])
+    if undrawn := [*drawing_faults(previews_of(training, watch, story, {}))]:
+        raise InputError(str(path), undrawn)
+    return story
 
 
 def previews_of(
