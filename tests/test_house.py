@@ -169,6 +169,7 @@ TESTED_THROUGH = {
     "storykit/cli/scores.py": "test_flow.py",
     "storykit/cli/share.py": "reports/run/test_story_page.py",
     "storykit/cli/terminal/help.py": "test_cli.py",
+    "storykit/cli/terminal/painters.py": "test_flow.py",
     "storykit/cli/terminal/usage_errors.py": "test_cli.py",
     "storykit/cli/verify.py": "test_flow.py",
     "storykit/cli/votes.py": "eval/votes/test_tally.py",

@@ -1,7 +1,6 @@
 """The commands that draw: `storykit demo`, `run`, `generate` and `download`."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,10 +24,10 @@ from storykit.cli.terminal.console import (
     faults_counted,
     say,
     say_fault,
-    say_worker,
 )
+from storykit.cli.terminal.painters import ready_painters
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
-from storykit.cli.terminal.usage_errors import WrongUsage, refuse_both
+from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
     from eval.scorers.load import Scorers
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from kit.experiment.run import Run
     from kit.generation.generate import GenerateReport
     from kit.generation.painter import Painter
-    from kit.models.bases.base_parts import BaseChoice
 
 CHANGED = mark(
     "it was changed after it was drawn, and the panel was drawn anew. An entry's pictures must come out the "
@@ -310,19 +308,6 @@ def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
         remarks = [*training_problems(content), *packing_problems(content), *left]
         notes += [tr("{place}: {remark}", place=Path(file).name, remark=remark) for remark in remarks]
     return notes
-
-
-@contextmanager
-def ready_painters(base: "BaseChoice", devices: str, ray: str = "") -> "Iterator[Sequence[Painter]]":
-    """Yield who draws, here or on a cluster of Ray; that the base is looked for and checked is shown."""
-    from kit.generation.devices.multi_gpu import painters_on
-
-    refuse_both(devices, ray)
-    with ExitStack() as stack:
-        with progress_bar(tr("loading"), transient=True) as progress:
-            progress.note(tr("checking the base"))
-            painters = stack.enter_context(painters_on(base, devices, ray, say_worker))
-        yield painters
 
 
 def _draw(

@@ -28,7 +28,7 @@ def distinct(machines: Iterable[Any]) -> list[Any]:
     return found
 
 
-def going_on(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
+def resumed_identity(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return what run.json is to say where a run that has pictures goes on.
 
     Machines that it was gathered from stay listed. A folder with more than one shard is named after none.

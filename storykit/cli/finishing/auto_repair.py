@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.files.user_paths import shell_word
 from kit.messages import Message, joined, tr, trn
-from storykit.cli.experiment import ready_painters
 from storykit.cli.terminal.console import say, say_fault, say_json
+from storykit.cli.terminal.painters import ready_painters
 from storykit.cli.terminal.progress import progress_bar
 
 if TYPE_CHECKING:

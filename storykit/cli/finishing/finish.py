@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.messages import joined, tr
-from storykit.cli.experiment import ready_painters, say_drawn
+from storykit.cli.experiment import say_drawn
 from storykit.cli.scores import VERDICTS, page_kept_or_said
 from storykit.cli.terminal.console import AsJson, Cluster, Devices, RunFolder, say, say_json, say_note
+from storykit.cli.terminal.painters import ready_painters
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
 

@@ -9,9 +9,9 @@ import typer
 from kit.errors import InputError
 from kit.files.user_paths import shell_word
 from kit.messages import Message, in_english, tr
-from storykit.cli.experiment import ready_painters
 from storykit.cli.finishing.auto_repair import AutoWish, repair_by_itself
 from storykit.cli.terminal.console import AsJson, RunFolder, say, say_fault, say_json
+from storykit.cli.terminal.painters import ready_painters
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
 

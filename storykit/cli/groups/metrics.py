@@ -10,7 +10,6 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.messages import mark, tr
-from storykit.cli.experiment import ready_painters
 from storykit.cli.terminal.console import (
     ScoringCluster,
     ScoringDevices,
@@ -20,6 +19,7 @@ from storykit.cli.terminal.console import (
     say_worker,
 )
 from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.painters import ready_painters
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage, refuse_both
 

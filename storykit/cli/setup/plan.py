@@ -20,6 +20,7 @@ from storykit.cli.terminal.console import (
     say,
     say_json,
 )
+from storykit.cli.terminal.painters import ready_painters
 from storykit.cli.terminal.progress import lasting, progress_bar
 
 if TYPE_CHECKING:
@@ -117,7 +118,6 @@ def _painter(base: "BaseChoice", devices: str, ray: str) -> "Iterator[tuple[Pain
     from kit.models.base import is_fetched
     from kit.planning.drawing_load import BaseNotHere
     from kit.workers.devices import hardware_of, pick_devices
-    from storykit.cli.experiment import ready_painters
 
     if ray:
         with ready_painters(base, devices, ray) as painters:
