@@ -150,14 +150,14 @@ class FolderPictures:
         found: list[float] = []
         tried, sure = 0, False
         while not sure:
-            more = paths[tried : max(SAMPLE, 2 * tried)]
+            more = paths[tried:] if self.small else paths[tried : max(SAMPLE, 2 * tried)]
             changed = batches_ahead(self._changed, more, BATCH)
             for _, after in results_in_turn(self._scores_of_all, changed, self.scorer.at_once):
                 found += after
             tried += len(more)
             moved = np.reshape(found, (tried, len(HARMLESS))) - before[:tried, np.newaxis]
             means = before.mean() + moved.mean(axis=0)
-            sure = tried == len(paths) or (not self.small and are_apart(means, threshold, moved, len(paths)))
+            sure = tried == len(paths) or are_apart(means, threshold, moved, len(paths))
         return tried, {
             tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): float(mean)
             for how, mean in zip(HARMLESS, means, strict=True)

@@ -285,7 +285,7 @@ def baseline_of(experiment: Experiment) -> str | None:
 
 
 def load_experiment(
-    path: Path, metrics: Collection[str] = (), *, weights_exist: bool = True
+    path: Path, metrics: Collection[str] = (), *, weights_exist: bool = True, draft: bool = False
 ) -> LoadedExperiment:
     """Return an experiment file with its stories.
 
@@ -293,6 +293,7 @@ def load_experiment(
         path: the experiment.
         metrics: what it may compare; none: its metrics are looked at when they are compared.
         weights_exist: whether weights and LoRAs must be on this machine.
+        draft: whether drafts are to be drawn, whatever the file says.
 
     Raises:
         InputError: every fault of the experiment and of its stories, each with its place.
@@ -306,6 +307,8 @@ def load_experiment(
         found = faults_of(error, Experiment, elsewhere())
         raise InputError(str(path), [*found, *faults]) from error
     loaded = LoadedExperiment(path=path, experiment=experiment, stories=stories)
+    if draft:
+        loaded = loaded.drawn_as("draft")
     if weights_exist:
         faults += drawing_faults(loaded)
     if faults:

@@ -29,7 +29,7 @@ from kit.generation.painter import DrawFailure, DrawResult, Painter
 from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.generation.repair.draw_steps import draw_steps
-from kit.generation.shards.machines import resumed_identity
+from kit.generation.shards.machines import RUN_JSON, SHARD, resumed_identity
 from kit.generation.shards.shard import RunShard, shard_slots
 from kit.images.png_metadata import png_bytes
 from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
@@ -167,7 +167,7 @@ def generate(
         asked = [job for job in plan.jobs if chosen is None or job.slot in chosen]
         others = {job.request.label for job in plan.jobs} - {job.request.label for job in asked}
         if isinstance(only, RunShard):
-            plan = plan._replace(identity={**plan.identity, "shard": str(only)})
+            plan = plan._replace(identity={**plan.identity, SHARD: str(only)})
         return _generate(run, painters, plan._replace(jobs=asked), others, progress)
 
 
@@ -177,7 +177,7 @@ def _generate(
     """Draw what is missing of a plan; what is said of the files of others stays."""
     start = time.monotonic()
     remove_partial_files(run.folder)
-    run.write_json("run.json", resumed_identity(run, plan.identity))
+    run.write_json(RUN_JSON, resumed_identity(run, plan.identity))
     keep_maps(run.folder, chain.from_iterable(job.request.control for job in plan.jobs), plan.maps)
     again = len(redrawing(run.folder, run.rows(), plan.jobs).lost)
     missing, aside = _keep_what_is_there(run, plan.jobs)

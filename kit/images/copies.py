@@ -207,8 +207,9 @@ def same_pictures(looks: Mapping[str, Look]) -> dict[str, str]:
     for name, look in looks.items():
         mine = _resized(Image.fromarray(look.grey.astype(np.float32)), (0.0, 0.0, 1.0, 1.0)).ravel()
         apart = np.abs(small[: len(kept)] - mine).mean(axis=1)
-        near = (apart < _LEVELS) & (alikeness(look, firsts[: len(kept)]) > _MAYBE)
-        alike = (kept[place] for place in np.flatnonzero(near))
+        near = np.flatnonzero(apart < _LEVELS)
+        near = near[alikeness(look, firsts[near]) > _MAYBE]
+        alike = (kept[place] for place in near)
         same = next((other for other in alike if difference(looks[other], look).one_picture), None)
         if same is None:
             small[len(kept)], firsts[len(kept)] = mine, look.views[0]

@@ -36,7 +36,9 @@ def _cluster_of_this_machine() -> str:
     from ray._private import services
 
     try:
-        return str(services.canonicalize_bootstrap_address("auto"))
+        if found := services.canonicalize_bootstrap_address("auto"):
+            return str(found)
+        raise ValueError("RAY_ADDRESS=local")
     except (OSError, ValueError) as error:
         raise RunError(not_taken("auto", error)) from error
 

@@ -124,18 +124,19 @@ def ray_cluster(address: str) -> Iterator[list[WorkerPlace]]:
         RunError: Ray is not installed, nobody answers, its versions are others, or it has no GPU and no CPU.
     """
     _refuse_missing()
-    refuse_unreached(address)
-    with _token_read_again(), _environment(_USUAL | _OF_OTHERS), _begun(address=address):
-        places = _places()
-        if not places:
-            raise RunError(
-                tr(
-                    "the cluster at {address} has neither a GPU nor a CPU to work with: begin its machines "
-                    "with `ray start --num-gpus N` or `--num-cpus N`",
-                    address=address,
+    with _environment(_USUAL | _OF_OTHERS):  # Ray reads some of it as soon as it is imported
+        refuse_unreached(address)
+        with _token_read_again(), _begun(address=address):
+            places = _places()
+            if not places:
+                raise RunError(
+                    tr(
+                        "the cluster at {address} has neither a GPU nor a CPU to work with: begin its "
+                        "machines with `ray start --num-gpus N` or `--num-cpus N`",
+                        address=address,
+                    )
                 )
-            )
-        yield places
+            yield places
 
 
 @contextmanager

@@ -246,9 +246,7 @@ def _read(experiment: Path, *, draft: bool) -> "tuple[LoadedExperiment, list[str
     from kit.experiment.config import load_experiment
     from kit.experiment.notes import notes_on
 
-    loaded = load_experiment(experiment, judgeable())
-    if draft:
-        loaded = loaded.drawn_as("draft")
+    loaded = load_experiment(experiment, judgeable(), draft=draft)
     return loaded, [*notes_on(loaded), *_notes_on_loras(loaded)]
 
 

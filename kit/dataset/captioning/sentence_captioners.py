@@ -16,7 +16,7 @@ from kit.dataset.captioning.network_errors import network_errors
 from kit.errors import WeightsError
 from kit.files.text.library_words import reason_of
 from kit.messages import Language, mark, tr
-from kit.models.bases.pipeline_class import endless_layers
+from kit.models.bases.pipeline_class import refuse_endless
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "model.safetensors.index.json")
 TASK = "<DETAILED_CAPTION>"
@@ -127,9 +127,7 @@ def _check_folder(folder: Path, kind: str) -> None:
                 **told,
             )
         )
-    if key := endless_layers(config):
-        told = {"file": folder / CONFIG, "key": key}
-        raise WeightsError(tr("{file}: its {key} is larger than any network's; download it again", **told))
+    refuse_endless(folder / CONFIG, config)
     if not any((folder / name).is_file() for name in WEIGHTS):
         told = {"folder": folder, "name": WEIGHTS[0]}
         raise WeightsError(

@@ -29,9 +29,9 @@ _MAY_DIFFER = frozenset({"settings.memory", "ip_adapter.folder", "ip_adapter.fac
 """Values inside the tables that are a machine's own."""
 _SHOWN = 80
 """Letters of a value that a message shows."""
-_LEFT_BY_SYSTEMS = frozenset({"maps.json", "Thumbs.db", "desktop.ini"})
+_NO_INPUTS = frozenset({"maps.json", "Thumbs.db", "desktop.ini"})
 """Files among those of an experiment that did not come with it; names that begin with a dot are others."""
-_BY_HAND = ("selection.json", "votes.jsonl", "entry.toml", "introduction.md", CHANGED)
+_BY_HAND = ("selection.json", "votes.jsonl", "voters.json", "entry.toml", "introduction.md", CHANGED)
 """What people decided or made in a folder that is a run's."""
 
 
@@ -102,7 +102,7 @@ def _is_lost(path: Path, taken: Path) -> bool:
 def input_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files that came with a run's experiment, each by its place in the run."""
     for path in sorted(chain.from_iterable((folder / name).rglob("*") for name in _INPUTS)):
-        if path.is_file() and path.name not in _LEFT_BY_SYSTEMS and not path.name.startswith("."):
+        if path.is_file() and path.name not in _NO_INPUTS and not path.name.startswith("."):
             yield path.relative_to(folder).as_posix(), path
 
 

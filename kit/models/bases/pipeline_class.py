@@ -1,11 +1,13 @@
-"""Which of diffusers' pipelines a folder is for, told by its JSON files alone."""
+"""Which of diffusers' pipelines a folder is for, and what no network has, told by JSON files alone."""
 
 import json
 import re
 from pathlib import Path
 from typing import Literal
 
+from kit.errors import WeightsError
 from kit.files.encodings import finite_json
+from kit.messages import tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.layouts.model_folder import model_folder
 
@@ -45,16 +47,19 @@ def json_in(path: Path) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def endless_layers(config: object) -> str:
-    """Return which key of a config asks for a thousand layers or more, empty for none.
+def refuse_endless(file: Path, config: object) -> None:
+    """Raise WeightsError for a config that asks for a thousand layers or more.
 
     They would be built for hours before the weights are seen not to have them.
 
-    >>> endless_layers({"text": {"num_hidden_layers": 1000}}), endless_layers({"layers_per_block": [2, 10]})
-    ('num_hidden_layers', '')
+    >>> refuse_endless(Path("c.json"), {"layers_per_block": [2, 10]})
+    >>> refuse_endless(Path("c.json"), {"text": {"num_hidden_layers": 1000}})
+    Traceback (most recent call last):
+    kit.errors.WeightsError: c.json: its num_hidden_layers is larger than any network's; download it again
     """
-    found = _LAYERS.search(json.dumps(config))
-    return found[1] if found else ""
+    if found := _LAYERS.search(json.dumps(config)):
+        told = {"file": file, "key": found[1]}
+        raise WeightsError(tr("{file}: its {key} is larger than any network's; download it again", **told))
 
 
 def pipeline_class(folder: Path) -> str:

@@ -20,10 +20,10 @@ from kit.models.bases.pipeline_class import (
     FAMILIES,
     INDEX,
     Family,
-    endless_layers,
     family_of,
     json_in,
     pipeline_class,
+    refuse_endless,
 )
 from kit.models.layouts.model_folder import model_folder, record_of
 from kit.models.layouts.weight_files import weights_at
@@ -188,10 +188,7 @@ def refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path] 
     if torn := [path for path in (*others, *configs) if path.is_file() and not json_in(path)]:
         raise WeightsError(tr("{file} is no whole JSON; {mend}", file=torn[0], mend=tr(_MEND)))
     for config in configs:
-        if key := endless_layers(json_in(config)):
-            raise WeightsError(
-                tr("{file}: its {key} is larger than any network's; download it again", file=config, key=key)
-            )
+        refuse_endless(config, json_in(config))
     for network in networks.values():
         for path in network.files:
             if path.suffix == ".json" or not path.is_file():

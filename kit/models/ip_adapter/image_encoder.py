@@ -20,7 +20,7 @@ _SIZES = (
 )  # fmt: skip
 """What is read of a config; it may name code, and that is not."""
 _VISION = "vision_model."
-_MOST, _MOST_LAYERS = 20_000, 1000
+_MOST, _MOST_LAYERS = 20_000, 999
 """Of any size, and of layers: more than any CLIP has."""
 
 

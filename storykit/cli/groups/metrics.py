@@ -47,7 +47,9 @@ def validate(
     ] = None,
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
-    drawn: Annotated[bool, typer.Option("--drawn", help="On pictures that a base draws.")] = False,
+    drawn: Annotated[
+        bool, typer.Option("--drawn", help="On pictures that a base draws, on the same devices.")
+    ] = False,
     base: Annotated[
         str,
         typer.Option(help="What draws: mini, kolors, a folder, a hub's name, or an experiment's base."),

@@ -88,9 +88,7 @@ def _plan(
     from kit.planning.drawing_load import BaseNotHere, drawing_load, factors_of
     from kit.planning.estimate import PlanFacts, device_of, make_plan, panels_at_once
 
-    loaded = load_experiment(experiment, judgeable())
-    if draft:
-        loaded = loaded.drawn_as("draft")
+    loaded = load_experiment(experiment, judgeable(), draft=draft)
     if out is not None:
         check_out_folder(out)
     with _painter(loaded.experiment.base, *where) as (painter, devices):

@@ -137,7 +137,7 @@ def test_one_value_changed_makes_no_other_picture():
     assert difference(look_at(Image.fromarray(before)), look_at(Image.fromarray(after))).one_picture
 
 
-def test_pictures_of_one_colour_that_show_nothing_alike_are_not_laid_over_each_other(
+def test_pictures_of_nearly_one_colour_that_show_nothing_alike_are_not_laid_over_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("kit.images.copies.difference", lambda one, other: pytest.fail("takes milliseconds"))

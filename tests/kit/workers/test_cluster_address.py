@@ -38,6 +38,13 @@ def test_a_name_that_no_machine_can_have_is_one_line(host):
         refuse_unreached(f"{host}:1")
 
 
+def test_a_machine_that_is_told_to_be_alone_belongs_to_no_cluster(monkeypatch):
+    needs_ray()
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    with pytest.raises(RunError, match=r"no cluster of Ray takes us at auto: .*RAY_ADDRESS=local"):
+        refuse_unreached("auto")
+
+
 def test_a_cluster_that_this_machine_belonged_to_once_is_not_waited_for(monkeypatch, silent):
     needs_ray()
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{silent}")

@@ -77,6 +77,15 @@ def test_a_map_that_no_step_would_hear_is_refused_with_a_share_that_would(tmp_pa
     )
 
 
+def test_drafts_must_hear_a_map_too_where_drafts_are_drawn(tmp_path):
+    early = EDGES.replace(" }]", ", until = 0.6 }]")
+    path = controlled_experiment(tmp_path, [early], tables=canny())
+    path.write_text(path.read_text() + "\n[draft]\nsteps = 1\n")
+    load_experiment(path)
+    with pytest.raises(InputError, match=r"0.6 ends before the first of 1 step.*write 1 or more"):
+        load_experiment(path, draft=True)
+
+
 def test_a_control_that_is_no_list_is_told_how_it_is_written_in_its_panel(tmp_path):
     [told] = faults(
         controlled_experiment(tmp_path, [EDGES.replace("[", "").replace("]", "")], tables=canny())
