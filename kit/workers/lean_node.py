@@ -1,7 +1,8 @@
 """A machine of Ray's with nothing but what work is shared through."""
 
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _NOT_USED = "start_api_server", "start_monitor", "start_log_monitor"
@@ -14,11 +15,13 @@ _HELPERS_PORTS = (
 )
 _NO_PORT = -1
 """As Ray itself says that a helper listens nowhere."""
+_END_S = 30.0
+"""How long a process that was killed may take to end; Ray itself waits a second."""
 
 
 @contextmanager
 def lean_nodes() -> Iterator[None]:
-    """Have this process begin Ray's machines without what we do not use, and not wait for it.
+    """Have this process begin Ray's machines without what we do not use, not wait for it, and end all of it.
 
     Ray ends a machine whose helpers, two processes of Python, have not said within 15 s at which ports
     they listen (ray-project/ray#65983): a slow or busy one never begins. Nothing that we do asks them.
@@ -41,7 +44,15 @@ def _lean(usual: Any) -> Any:
         _tell_no_ports(self)
         usual.start_raylet(self, *arguments, **named)
 
-    return type("LeanNode", (usual,), {**left_out, "start_raylet": start_raylet})
+    def kill_all_processes(self: Any, *arguments: Any, **named: Any) -> None:
+        processes = [begun.process for kind in self.all_processes.values() for begun in kind]
+        usual.kill_all_processes(self, *arguments, **named)
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_END_S)
+
+    own = {"start_raylet": start_raylet, "kill_all_processes": kill_all_processes}
+    return type("LeanNode", (usual,), left_out | own)
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -263,13 +263,6 @@ def start_actor(kind: type, place: WorkerPlace, *arguments: object) -> Any:
     return options.remote(*arguments)
 
 
-def lent(value: object) -> Any:
-    """Return Ray's reference of a value that any worker can fetch as long as the reference lives."""
-    import ray
-
-    return ray.put(value)
-
-
 def fetched(reference: Any) -> Any:
     """Return what a reference stands for; RunError where it does not come."""
     import ray

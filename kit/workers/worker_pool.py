@@ -124,6 +124,13 @@ class WorkerPool:
                     raise
         return self.ask(name, *arguments)[1]
 
+    def lend(self, value: object) -> Any:
+        """Return Ray's reference of a value that any worker can fetch as long as the reference lives."""
+        import ray
+
+        with self._waiting():
+            return ray.put(value)
+
     def tell(self, worker: Worker, name: str, *arguments: object) -> Any:
         """Return what one worker answers; raises what it refuses, and WorkerGone when it has ended."""
         with self._waiting():

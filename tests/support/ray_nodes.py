@@ -48,6 +48,14 @@ def quiet(patch: pytest.MonkeyPatch, folder: Path) -> None:
     told = {**QUIET, "RAY_TMPDIR": str(folder), "PYTHONPATH": ":".join(dict.fromkeys(paths))}
     for name, value in told.items():
         patch.setenv(name, value)
+    _forget_killed()
+
+
+def _forget_killed() -> None:
+    """Have no warning become a fault where Ray lets go of a process that takes long to die."""
+    from ray._private.services import ConsolePopen
+
+    ConsolePopen.__del__ = lambda process: None
 
 
 @contextmanager

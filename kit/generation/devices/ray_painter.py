@@ -23,7 +23,7 @@ from kit.generation.devices.painter_worker import (
 )
 from kit.generation.painter import BatchPlan, CompileShare, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.models.bases.base_parts import BaseChoice
-from kit.workers.ray_session import Worker, WorkerGone, WorkerPlace, lent
+from kit.workers.ray_session import Worker, WorkerGone, WorkerPlace
 from kit.workers.worker_pool import Heard, WorkerPool, workers_on
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Studio:
         with self._lock:
             there = self._worn.get(key)
             if there is None:
-                there = self._worn[key] = Lent(lent(lora))
+                there = self._worn[key] = Lent(self.pool.lend(lora))
         return LentLora((*key, strength), there, strength)
 
     def take_back(self) -> None:
@@ -120,7 +120,7 @@ class _Studio:
         for first in range(0, len(texts), SENT_TOGETHER):
             part = texts[first : first + SENT_TOGETHER]
             if states := self.pool.tell(reader, "asked", "read_states", part):
-                self._ask_all("take_states", lent(states), but=[reader])
+                self._ask_all("take_states", self.pool.lend(states), but=[reader])
         self._ask_all("encode_prompts", texts, but=[reader])  # what is not to be sent, or was lost
 
     def unload(self) -> None:

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ray_nodes import needs_ray
@@ -42,3 +45,24 @@ def test_a_machine_begins_no_more_than_is_used_and_waits_for_no_helper(
             ("metrics_agent", "metrics_export", "dashboard_agent_listen", "runtime_env_agent"), "-1"
         )
     assert node.Node is Machine
+
+
+class Killed:
+    """A machine of Ray's that has told its only process to end, and does not wait."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.all_processes = {"raylet": [SimpleNamespace(process=process)]}
+
+    def kill_all_processes(self, *, wait: bool) -> None:
+        self.all_processes.clear()
+
+
+def test_a_machine_that_is_ended_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_ray()
+    from ray._private import node
+
+    monkeypatch.setattr(node, "Node", Killed)
+    late = [sys.executable, "-c", "import time; time.sleep(0.3)"]
+    with lean_nodes(), subprocess.Popen(late) as process:
+        node.Node(process).kill_all_processes(wait=False)
+        assert process.returncode == 0

@@ -58,6 +58,7 @@ def test_who_asks_after_the_stop_begins_no_ray(monkeypatch, tmp_path):
     late = (
         lambda: stopped.ask("ready"),
         lambda: stopped.tell(worker, "ready"),
+        lambda: stopped.lend(worker.place),
         lambda: stopped.each(lambda one: one.actor.ready.remote()),
     )
     for asked in late:
