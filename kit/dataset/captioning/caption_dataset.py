@@ -1,9 +1,10 @@
-"""The stage that captions a dataset: all words are found first, then the files are written, each whole."""
+"""The stage that captions a dataset: what was found is written every minute, each file whole."""
 
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,49 +18,79 @@ from kit.dataset.write import note_captions
 from kit.errors import InputError
 from kit.files.atomic_write import write_atomic, write_new
 from kit.images.decode import decode_picture
-from kit.messages import tr, trn
+from kit.messages import Message, tr, trn
+
+WRITE_EVERY_S = 60.0
+"""What a captioner found in so many seconds is lost at most where it is killed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewCaptions:
-    """What a captioner says of a dataset; nothing is written yet."""
+    """What a captioner said of a dataset."""
 
     captions: Mapping[int, str]
-    """By the picture's place in its folder, from 0; those that stay as they are have none."""
-    replaced: Mapping[int, str]
-    """What was said before of those whose words give way."""
+    """What was written, by the picture's place in its folder, from 0; those that stay have none."""
+    replaced: int
+    """How many had other words before, which gave way."""
     kept: int
     """Pictures whose caption stays as it is."""
+    silent: Sequence[str]
+    """Pictures of which nothing is said; they get no caption."""
     unopened: Mapping[str, str]
     """Why pictures could not be opened, by name; they get no caption."""
+    backup: Path | None
+    """The file that keeps the words that gave way, if there are any."""
 
 
-def find_captions(
-    places: CaptionPlaces, captioner: Captioner, wording: CaptionWording, told: Callable[[], None]
+def caption_dataset(
+    places: CaptionPlaces,
+    captioner: Captioner,
+    wording: CaptionWording,
+    notes: Mapping[str, object],
+    told: Callable[[], None],
 ) -> NewCaptions:
-    """Return new captions of the pictures that are to get one; `told` is called behind each picture.
+    """Write new captions; who is stopped finds what was said before the stop, and every old caption.
 
-    Raises InputError where captions would be empty, or no picture can be opened.
+    Args:
+        places: where captions are kept.
+        captioner: says what pictures show.
+        wording: how that becomes a caption.
+        notes: how captions are made, for the record of a prepared dataset.
+        told: called behind each picture.
+
+    Raises InputError where no picture can be opened, nothing is said of any, or a file that would be written
+    was changed since it was read: it stays as it is.
     """
-    wanted = pictures_to_caption(places, wording)
-    captions, unopened = dict[int, str](), dict[str, str]()
-    for number in wanted:
-        one = places.pictures[number]
-        try:
-            parts = captioner(_opened(one))
-        except InputError as error:
-            unopened[one.name] = error.faults[0]
-        else:
-            captions[number] = wording.of(parts, one.caption.text, captioner.language)
-        told()
-    _check(places, captions, unopened, captioner.if_silent)
-    changed = {n: text for n, text in captions.items() if text != places.pictures[n].caption.text}
-    before = {n: places.pictures[n].caption.text for n in changed}
+    unopened, silent = dict[str, str](), list[str]()
+    writer = _CaptionWriter(places, wording)
+    try:
+        for number in pictures_to_caption(places, wording):
+            one = places.pictures[number]
+            try:
+                parts = captioner(_opened(one))
+            except InputError as error:
+                unopened[one.name] = error.faults[0]
+            else:
+                text = wording.of(parts, one.caption.text, captioner.language)
+                if text:
+                    writer.take(number, text)
+                else:
+                    silent.append(one.name)
+            told()
+    finally:
+        writer.finish(notes)
+    if silent and not writer.found:
+        raise InputError(str(places.root), [told_of_silent(silent, captioner.if_silent)])
+    if len(unopened) == len(places.pictures):
+        faults = [tr("{name} {fault}", name=name, fault=why) for name, why in unopened.items()]
+        raise InputError(str(places.root), faults)
     return NewCaptions(
-        captions=changed,
-        replaced={n: text for n, text in before.items() if text and wording.existing == "replace"},
-        kept=len(places.pictures) - len(changed) - len(unopened),
+        captions=writer.written,
+        replaced=len(writer.replaced),
+        kept=len(places.pictures) - len(writer.written) - len(unopened) - len(silent),
+        silent=silent,
         unopened=unopened,
+        backup=writer.backup,
     )
 
 
@@ -88,57 +119,88 @@ def _opened(one: HeldPicture) -> Image:
     return decode_picture(one.path).picture
 
 
-def _check(
-    places: CaptionPlaces, captions: Mapping[int, str], unopened: Mapping[str, str], mend: str
-) -> None:
-    """Raise InputError where a caption would be empty, or none of the pictures can be opened."""
-    empty = [places.pictures[number].name for number, text in captions.items() if not text]
-    if empty:
-        told = trn(
-            "{n} picture would have an empty caption ({name}): {mend}",
-            "{n} pictures would have an empty caption (the first {name}): {mend}",
-            len(empty),
-            name=empty[0],
-            mend=tr(mend),
-        )
-        raise InputError(str(places.root), [told])
-    if len(unopened) == len(places.pictures):
-        faults = [tr("{name} {fault}", name=name, fault=why) for name, why in unopened.items()]
-        raise InputError(str(places.root), faults)
-
-
-def write_captions(places: CaptionPlaces, new: NewCaptions, notes: Mapping[str, object]) -> Path | None:
-    """Write new captions, the words that give way first; returns the file that keeps those, if there is one.
-
-    Each file is whole at any time; who is stopped in between finds every old caption in one of the two.
+def told_of_silent(names: Sequence[str], mend: str) -> Message:
+    """Return what is told of pictures of which nothing is said.
 
     Args:
-        places: where captions are kept.
-        new: what to write.
-        notes: how they were made, for the record of a prepared dataset.
-
-    Raises InputError where a file that would be written was changed since it was read; nothing is written.
+        names: of the pictures, one at least.
+        mend: what to do, as `Captioner.if_silent` says it.
     """
-    if not new.captions:
-        return None
-    files = places.files(new.captions)
-    if changed := places.changed(new.captions):
-        raise InputError(str(changed), [tr("was changed meanwhile: type the same again")])
-    backup = _write_backup(places, new.replaced) if new.replaced else None
-    for path, data in files.items():
-        write_atomic(path, data)
-    note_captions(places.root, notes)
-    return backup
+    return trn(
+        "{n} picture would have an empty caption ({name}): {mend}",
+        "{n} pictures would have an empty caption (the first {name}): {mend}",
+        len(names),
+        name=names[0],
+        mend=tr(mend),
+    )
 
 
-def _write_backup(places: CaptionPlaces, replaced: Mapping[int, str]) -> Path:
-    """Write captions in the layout of a metadata.csv into a file that is not there yet."""
+class _CaptionWriter:
+    """Writes what was found every minute and at the end; words that give way are kept in a file first."""
+
+    def __init__(self, places: CaptionPlaces, wording: CaptionWording) -> None:
+        self.places = places
+        self.found = 0
+        self.written: dict[int, str] = {}
+        self.replaced: dict[int, str] = {}
+        self.backup: Path | None = None
+        self._replaces = wording.existing == "replace"
+        self._waiting: dict[int, str] = {}
+        self._wrote = time.monotonic()
+
+    def take(self, number: int, text: str) -> None:
+        """Take the caption of a picture, and write those that wait when it is time to."""
+        self.found += 1
+        if text != self.places.pictures[number].caption.text:
+            self._waiting[number] = text
+        if time.monotonic() - self._wrote >= WRITE_EVERY_S:
+            self._write()
+
+    def finish(self, notes: Mapping[str, object]) -> None:
+        """Write those that wait, and note how all were made."""
+        try:
+            self._write()
+        finally:
+            if self.written:
+                note_captions(self.places.root, notes)
+
+    def _write(self) -> None:
+        """Write what waits; raises InputError, and writes nothing, where a file is not as it was read."""
+        if self._waiting:
+            if changed := self.places.changed(self._waiting):
+                raise InputError(str(changed), [tr("was changed meanwhile: type the same again")])
+            self._keep_old(self._waiting)
+            self.places.write(self._waiting)
+            self.written.update(self._waiting)
+        self._waiting = {}
+        self._wrote = time.monotonic()
+
+    def _keep_old(self, numbers: Mapping[int, str]) -> None:
+        before = {number: self.places.pictures[number].caption.text for number in numbers}
+        giving_way = {number: text for number, text in before.items() if text and self._replaces}
+        if not giving_way:
+            return
+        self.replaced.update(giving_way)
+        table = _as_table(self.places, self.replaced)
+        if self.backup:
+            write_atomic(self.backup, table)
+        else:
+            self.backup = _new_backup(self.places.root)
+            write_new(self.backup, table)
+
+
+def _as_table(places: CaptionPlaces, captions: Mapping[int, str]) -> bytes:
+    """Return captions in the layout of a metadata.csv."""
     written = io.StringIO(newline="")
     rows = csv.writer(written, lineterminator="\r\n")
     rows.writerow(COLUMNS)
-    rows.writerows((places.pictures[number].name, text) for number, text in replaced.items())
+    rows.writerows((places.pictures[number].name, text) for number, text in captions.items())
+    return written.getvalue().encode("utf-8-sig")
+
+
+def _new_backup(folder: Path) -> Path:
+    """Return a path of a file for old captions that is not there yet."""
     number = 1
-    while os.path.lexists(path := places.root / f"captions-before-{number}.csv"):
+    while os.path.lexists(path := folder / f"captions-before-{number}.csv"):
         number += 1
-    write_new(path, written.getvalue().encode("utf-8-sig"))
     return path

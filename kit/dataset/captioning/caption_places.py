@@ -10,6 +10,7 @@ from kit.dataset.listed import Caption, FoundPicture, files_of, name_in, resolve
 from kit.dataset.tables import SUFFIXES, pictures_in_table, table_of, table_with
 from kit.dataset.write import dataset_of, pictures_of
 from kit.errors import InputError, RunError
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.user_paths import missing_folder
@@ -39,15 +40,15 @@ class CaptionPlaces(Protocol):
     def pictures(self) -> Sequence[HeldPicture]:
         """Every picture, with the caption that it has."""
 
-    def files(self, captions: Mapping[int, str]) -> dict[Path, bytes]:
-        """Return the files that hold these captions beside those that stay.
+    def changed(self, numbers: Iterable[int]) -> Path | None:
+        """Return a file of these pictures' captions that is not as it was read or written, None for none."""
+
+    def write(self, captions: Mapping[int, str]) -> None:
+        """Write captions beside those that stay, each file whole at any time.
 
         Args:
             captions: by the picture's place in `pictures`.
         """
-
-    def changed(self, numbers: Iterable[int]) -> Path | None:
-        """Return a file of these pictures' captions that is not as it was when it was read, None for none."""
 
 
 class TableOfCaptions:
@@ -67,13 +68,14 @@ class TableOfCaptions:
         self.table, self.root = table, table.parent
         self.pictures = [_held(one) for one in found]
 
-    def files(self, captions: Mapping[int, str]) -> dict[Path, bytes]:
-        """Return the table with these captions; other columns and rows stay as they are."""
-        return {self.table: table_with(self.table, captions)}
-
     def changed(self, numbers: Iterable[int]) -> Path | None:
         """Return the table where it is another one by now."""
         return self.table if _state_of(self.table) != self._read else None
+
+    def write(self, captions: Mapping[int, str]) -> None:
+        """Write the table with these captions; other columns and rows stay as they are."""
+        write_atomic(self.table, table_with(self.table, captions))
+        self._read = _state_of(self.table)
 
 
 class CaptionsBeside:
@@ -94,12 +96,6 @@ class CaptionsBeside:
             for path, places in zip(paths, self._places, strict=True)
         ]
 
-    def files(self, captions: Mapping[int, str]) -> dict[Path, bytes]:
-        """Return the text files of these captions; where several said the same, all do again."""
-        return {
-            place: f"{text}\n".encode() for number, text in captions.items() for place in self._places[number]
-        }
-
     def changed(self, numbers: Iterable[int]) -> Path | None:
         """Return a caption that is new, gone or another one by now, or a table that came."""
         if table := table_of(self.root):
@@ -113,6 +109,13 @@ class CaptionsBeside:
             if (now._places[at], now._read[at]) != (self._places[number], self._read[number]):
                 return now._places[at][0]
         return None
+
+    def write(self, captions: Mapping[int, str]) -> None:
+        """Write the text files of these captions; where several said the same, all do again."""
+        for number, text in captions.items():
+            for place in self._places[number]:
+                write_atomic(place, f"{text}\n".encode())
+            self._read[number] = [_state_of(place) for place in self._places[number]]
 
     def _new_place(self, picture: Path) -> Path:
         """Return where a picture's caption goes: a.txt, but a.png.txt where there is an a.jpg, too."""

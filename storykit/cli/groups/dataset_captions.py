@@ -44,7 +44,7 @@ def caption(
     as_json: AsJson = False,
 ) -> None:
     """Write what each picture shows into a dataset's captions, by a tagger or a captioner."""
-    from kit.dataset.captioning.caption_dataset import find_captions, pictures_to_caption, write_captions
+    from kit.dataset.captioning.caption_dataset import caption_dataset, pictures_to_caption, told_of_silent
     from kit.dataset.captioning.caption_places import caption_places, folder_of_captions
     from kit.dataset.captioning.captioner import CaptionerChoice, open_captioner
     from kit.dataset.captioning.wording import CaptionWording, blacklist_of
@@ -62,32 +62,37 @@ def caption(
         wanted = len(pictures_to_caption(places, wording))
         with progress_bar(tr("captioning")) as progress:
             progress.begin(wanted, 0)
-            new = find_captions(places, open_captioner(choice), wording, lambda: progress.advance(1))
-        backup = write_captions(places, new, choice.notes | wording.notes)
+            by = open_captioner(choice)
+            new = caption_dataset(
+                places, by, wording, choice.notes | wording.notes, lambda: progress.advance(1)
+            )
     if as_json:
-        say_json(_captioned(places, new, backup))
+        say_json(_captioned(places, new))
     else:
-        _say_captioned(places, new, backup, captioner)
+        if new.silent:
+            say(tr("warning {warning}", warning=told_of_silent(new.silent, by.if_silent)))
+        _say_captioned(places, new, captioner)
 
 
-def _captioned(places: "CaptionPlaces", new: "NewCaptions", backup: Path | None) -> "dict[str, object]":
+def _captioned(places: "CaptionPlaces", new: "NewCaptions") -> "dict[str, object]":
     names = {number: one.name for number, one in enumerate(places.pictures)}
     return {
         "folder": str(places.root),
         "pictures": len(names),
         "captions": {names[number]: text for number, text in new.captions.items()},
         "kept": new.kept,
-        "replaced": len(new.replaced),
+        "replaced": new.replaced,
+        "silent": list(new.silent),
         "unopened": dict(new.unopened),
-        "backup": None if backup is None else str(backup),
+        "backup": new.backup and str(new.backup),
     }
 
 
-def _say_captioned(places: "CaptionPlaces", new: "NewCaptions", backup: Path | None, by: str) -> None:
+def _say_captioned(places: "CaptionPlaces", new: "NewCaptions", by: str) -> None:
     for name, fault in new.unopened.items():
         say(tr("warning {name} has no new caption: {fault}", name=name, fault=fault))
-    if backup is not None:
-        say(tr("backup  {path}: the {n} captions that were there before", path=backup, n=len(new.replaced)))
+    if new.backup:
+        say(tr("backup  {path}: the {n} captions that were there before", path=new.backup, n=new.replaced))
     say(
         tr(
             "captions of {n} of {pictures} pictures by {captioner} in {folder}, {kept} as they were",

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from source_folders import put_files
 
-from kit.dataset.captioning.caption_dataset import NewCaptions, find_captions, write_captions
+from kit.dataset.captioning.caption_dataset import WRITE_EVERY_S, NewCaptions, caption_dataset
 from kit.dataset.captioning.caption_places import caption_places
 from kit.dataset.captioning.choices import Existing
 from kit.dataset.captioning.wording import CaptionWording
@@ -43,9 +43,8 @@ class Parrot:
 
 
 def captioned(folder: Path, parrot: Parrot, wording: CaptionWording) -> tuple[NewCaptions, Path | None]:
-    places = caption_places(folder)
-    new = find_captions(places, parrot, wording, lambda: None)
-    return new, write_captions(places, new, {})
+    new = caption_dataset(caption_places(folder), parrot, wording, {}, lambda: None)
+    return new, new.backup
 
 
 def captions(folder: Path) -> dict[str, str]:
@@ -70,13 +69,17 @@ def test_what_another_wrote_meanwhile_is_never_written_over(
     tmp_path: Path, name: str, before: str | None
 ) -> None:
     put_files(tmp_path, a__png=None, b__png=None, **({} if before is None else {name: before}))
-    places = caption_places(tmp_path)
-    new = find_captions(places, Parrot("new"), CaptionWording(existing="replace"), lambda: None)
-    put_files(tmp_path, **{name: "file_name,text\na.png,by hand\n"})
-    now = contents(tmp_path)
+
+    def other() -> None:
+        put_files(tmp_path, **{name: "file_name,text\na.png,by hand\n"})
+
+    places, replace = caption_places(tmp_path), CaptionWording(existing="replace")
     with pytest.raises(InputError, match="was changed meanwhile: type the same again"):
-        write_captions(places, new, {})
+        caption_dataset(places, Parrot("new"), replace, {}, other)
+    now = contents(tmp_path)
+    other()
     assert contents(tmp_path) == now
+    assert not list(tmp_path.glob("captions-before-*"))
 
 
 def test_a_caption_of_two_pictures_is_refused_where_either_would_be_written(tmp_path: Path) -> None:
@@ -157,7 +160,64 @@ def test_captions_that_cannot_be_read_are_never_written_over(
     assert contents(tmp_path) == before
 
 
-def test_where_one_caption_would_be_empty_none_is_written(tmp_path: Path) -> None:
+class Stopped(Parrot):
+    """Is stopped by ctrl-c at one of its pictures."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__("new")
+        self.at = at
+
+    def __call__(self, picture: Image.Image) -> Sequence[str]:
+        told = super().__call__(picture)
+        if self.asked == self.at:
+            raise KeyboardInterrupt
+        return told
+
+
+@pytest.mark.parametrize("table", [{}, {"metadata__csv": TABLE}])
+def test_who_is_stopped_keeps_what_was_said_and_goes_on_with_the_rest(
+    tmp_path: Path, table: Mapping[str, str]
+) -> None:
+    put_files(tmp_path, a__png=None, b__png=None, **table)
+    with pytest.raises(KeyboardInterrupt):
+        captioned(tmp_path, Stopped(at=2), CaptionWording(existing="replace"))
+    assert captions(tmp_path) == {"a.png": "new", "b.png": "old" if table else ""}
+    kept = {path.name: path.read_text("utf-8-sig") for path in tmp_path.glob("captions-before-*")}
+    assert kept == ({"captions-before-1.csv": "file_name,text\na.png,old\n"} if table else {})
+    captioned(tmp_path, Parrot("new"), CaptionWording(existing="replace" if table else "keep"))
+    assert captions(tmp_path) == {"a.png": "new", "b.png": "new"}
+
+
+def test_what_was_said_is_written_every_minute_and_old_words_into_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files(tmp_path, **{**OLD, "b__txt": "y"})
+    clock = iter(WRITE_EVERY_S * step for step in range(100))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    seen: list[list[str]] = []
+    places, replace = caption_places(tmp_path), CaptionWording(existing="replace")
+    new = caption_dataset(
+        places, Parrot("new"), replace, {}, lambda: seen.append(list(captions(tmp_path).values()))
+    )
+    assert seen == [["new", "y", "x"], ["new", "new", "x"], ["new", "new", "new"]]
+    [backup] = tmp_path.glob("captions-before-*")
+    assert new.backup == backup
+    assert backup.read_text("utf-8-sig").splitlines()[1:] == ['a.png,"a cat, alone"', "b.png,y", "c.png,x"]
+
+
+def test_a_picture_of_which_nothing_is_said_is_named_and_the_others_get_theirs(tmp_path: Path) -> None:
+    class Shy(Parrot):
+        def __call__(self, picture: Image.Image) -> Sequence[str]:
+            said = super().__call__(picture)
+            return said if self.asked > 1 else ()
+
+    put_files(tmp_path, a__png=None, b__png=None)
+    new, _ = captioned(tmp_path, Shy("a dog"), CaptionWording(trigger="ink"))
+    assert (list(new.silent), new.kept) == (["a.png"], 0)
+    assert captions(tmp_path) == {"a.png": "", "b.png": "ink, a dog"}
+
+
+def test_where_nothing_is_said_of_any_picture_that_is_an_error(tmp_path: Path) -> None:
     put_files(tmp_path, **OLD)
     before = contents(tmp_path)
     for parrot in (Parrot(), Parrot("solo")):

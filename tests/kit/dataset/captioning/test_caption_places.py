@@ -11,8 +11,7 @@ from kit.errors import InputError
 
 def written(folder: Path, captions: dict[int, str]) -> dict[str, str]:
     """Write captions and return each picture's as the product reads it."""
-    for path, data in caption_places(folder).files(captions).items():
-        path.write_bytes(data)
+    caption_places(folder).write(captions)
     return {one.name: one.caption.text for one in find_pictures(folder) if one.is_picture}
 
 

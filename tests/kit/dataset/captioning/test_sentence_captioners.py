@@ -12,7 +12,7 @@ from source_folders import put_files
 from toy_captioners import write_blip, write_florence
 
 from kit.dataset.captioning import sentence_captioners
-from kit.dataset.captioning.caption_dataset import find_captions
+from kit.dataset.captioning.caption_dataset import caption_dataset
 from kit.dataset.captioning.caption_places import caption_places
 from kit.dataset.captioning.sentence_captioners import SentenceCaptioner, open_sentence_captioner
 from kit.dataset.captioning.wording import CaptionWording
@@ -85,7 +85,7 @@ def test_who_is_silent_is_not_to_lower_a_threshold_it_has_not(
     captioner = open_sentence_captioner(blip, "blip", "cpu")
     monkeypatch.setattr(SentenceCaptioner, "__call__", lambda *_: [""])
     with pytest.raises(InputError, match=r"\(a\.png\): caption what it is silent about by hand"):
-        find_captions(caption_places(tmp_path), captioner, CaptionWording(), lambda: None)
+        caption_dataset(caption_places(tmp_path), captioner, CaptionWording(), {}, lambda: None)
 
 
 def spoil_config(**told: object) -> Callable[[Path], None]:
