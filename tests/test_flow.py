@@ -493,11 +493,14 @@ def test_gate_scores_the_pictures_of_a_folder(finished):
 def test_gate_names_what_is_no_picture_and_gives_no_score_then(tmp_path):
     fake_picture("a", 64).save(tmp_path / "1.png")
     (tmp_path / "notes.txt").write_text("no picture")
-    first, fault, last = said("gate", tmp_path).splitlines()
+    answer = tell("gate", tmp_path)
+    first, fault, last = answer.out.splitlines()
+    assert answer.code == 1
     assert first.startswith("fault   1.png: scores ")
     assert fault.startswith("fault   notes.txt: is not a picture of a known format")
-    assert last == f"{tmp_path}: no score, every file must be a picture"
-    assert json.loads(said("gate", tmp_path, "--json"))["mean"] is None
+    assert last == f"{tmp_path}: no score, as every file must be a picture: take the others out"
+    answer = tell("gate", tmp_path, "--json")
+    assert (answer.code, json.loads(answer.out)["mean"]) == (1, None)
 
 
 def test_lora_inspect_shows_what_a_lora_is(tmp_path):

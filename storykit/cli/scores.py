@@ -284,6 +284,8 @@ def gate(
         known = calibration_of(scorer.metric.stamp, path=calibration)
         result = folder_gate(folder, scorer, calibration=known)
     _say_gate(folder, result, as_json=as_json)
+    if result.mean is None:
+        raise typer.Exit(1)
 
 
 def _say_gate(folder: Path, result: "FolderGate", *, as_json: bool) -> None:
@@ -296,7 +298,7 @@ def _say_gate(folder: Path, result: "FolderGate", *, as_json: bool) -> None:
     for fault in result.faults:
         say(tr("fault   {told}", told=fault))
     if result.mean is None:
-        say(tr("{folder}: no score, every file must be a picture", folder=folder))
+        say(tr("{folder}: no score, as every file must be a picture: take the others out", folder=folder))
         return
     named = tr(" (embedded predictor, not the contest's)") if result.stamp.embedded else ""
     say(
