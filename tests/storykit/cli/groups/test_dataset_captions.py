@@ -47,6 +47,7 @@ def test_json_says_what_was_written(pictures: Path, tagger: Path) -> None:
         "captions": {"a.png": "old, 1girl, long hair", "b.png": "1girl, long hair"},
         "kept": 0,
         "replaced": 0,
+        "silent": [],
         "unopened": {},
         "backup": None,
     }
