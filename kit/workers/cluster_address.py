@@ -1,5 +1,6 @@
 """Where a cluster of Ray is, and whether anybody answers there."""
 
+import logging
 import socket
 
 from kit.errors import RunError
@@ -35,6 +36,7 @@ def _cluster_of_this_machine() -> str:
     """Return the address of the cluster that Ray takes for ours; raises RunError where it finds none."""
     from ray._private import services
 
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what other commands began for themselves
     try:
         if found := services.canonicalize_bootstrap_address("auto"):
             return str(found)

@@ -141,7 +141,7 @@ def ray_cluster(address: str) -> Iterator[list[WorkerPlace]]:
 
 @contextmanager
 def _begun(**wanted: Any) -> Iterator[None]:
-    """Have Ray at work meanwhile; a process that is to end (SIGTERM) ends it, too."""
+    """Have Ray at work meanwhile; SIGTERM ends it as ctrl-c does, unless whoever calls minds that itself."""
     import ray
     import ray.job_config
     from ray._private import ray_constants
@@ -166,11 +166,18 @@ def _begun(**wanted: Any) -> Iterator[None]:
         ray.shutdown()
         raise
     try:
+        # Ray's own would show a trace, and exit without a word of ours
+        _mind_sigterm(signal.default_int_handler if terminate == signal.SIG_DFL else terminate)
         yield
     finally:
         ray.shutdown()
-        with suppress(ValueError):  # not in the main thread, where Ray sets none either
-            signal.signal(signal.SIGTERM, terminate)
+        _mind_sigterm(terminate)
+
+
+def _mind_sigterm(handler: Any) -> None:
+    """Have SIGTERM do this, but in a thread beside the main one, where Ray sets nothing either."""
+    with suppress(ValueError):
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

@@ -77,11 +77,14 @@ def soon(condition, seconds=60):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_everything_and_leaves_no_folder(tmp_path):
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_asked_to_stop_ends_everything_and_leaves_no_folder(tmp_path, by):
     with at_work(tmp_path) as process:
         assert any("ray::Actor" in row for row in left_of(process.pid))
-        os.killpg(process.pid, signal.SIGINT)
-        assert "KeyboardInterrupt" in process.communicate()[1]
+        os.killpg(process.pid, by)
+        told = process.communicate()[1]
+        assert "KeyboardInterrupt" in told
+        assert "received" not in told  # as Ray says with a trace of its own
         assert soon(lambda: not left_of(process.pid)), left_of(process.pid)
     assert list((tmp_path / "tmp").iterdir()) == []
 
