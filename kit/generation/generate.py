@@ -29,7 +29,7 @@ from kit.generation.painter import DrawFailure, DrawResult, Painter
 from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.generation.repair.draw_steps import draw_steps
-from kit.generation.shards.machines import RUN_JSON, SHARD, resumed_identity
+from kit.generation.shards.machines import RUN_JSON, SHARD, SHARD_PANELS, resumed_identity
 from kit.generation.shards.shard import RunShard, shard_slots
 from kit.images.png_metadata import png_bytes
 from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
@@ -167,7 +167,8 @@ def generate(
         asked = [job for job in plan.jobs if chosen is None or job.slot in chosen]
         others = {job.request.label for job in plan.jobs} - {job.request.label for job in asked}
         if isinstance(only, RunShard):
-            plan = plan._replace(identity={**plan.identity, SHARD: str(only)})
+            part = {SHARD: str(only), SHARD_PANELS: len(asked)}
+            plan = plan._replace(identity={**plan.identity, **part})
         return _generate(run, painters, plan._replace(jobs=asked), others, progress)
 
 

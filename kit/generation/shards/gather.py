@@ -4,13 +4,12 @@ Nothing is written before all parts were looked at, and nothing that is there is
 taken with its row where its file is the one that the row tells of; what is stopped goes on where it stopped.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from kit.errors import InputError, RunError
+from kit.errors import RunError
 from kit.experiment.out_folder import check_out_folder
 from kit.experiment.run import OWN, PanelRow, Run
 from kit.files.atomic_write import copy_atomic, write_atomic
@@ -18,9 +17,9 @@ from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.inside import refuse_links_out
 from kit.generation.batching import BATCHING
-from kit.generation.shards.machines import GATHERED, RUN_JSON, SHARD, distinct, machines_of
+from kit.generation.shards.machines import GATHERED, RUN_JSON, SHARD, SHARD_PANELS, distinct, machines_of
+from kit.generation.shards.missing_parts import absent_shards, unfinished_shards
 from kit.generation.shards.run_parts import RunPart, conflicts, input_files, left_behind, read_part
-from kit.generation.shards.shard import RunShard, shard_named
 from kit.images.decode import PictureError, read_picture_file
 from kit.messages import joined, tr
 from kit.progress import Progress
@@ -43,7 +42,7 @@ class GatherReport:
     shards: Sequence[str]
     """The shards that no folder holds, such as "2/3"; empty where nothing is missing, or nobody knows."""
     notes: Sequence[str] = field(default_factory=tuple)
-    """What was left where it is, and in what the parts are unlike."""
+    """Which parts are not finished, what was left where it is, and in what the parts are unlike."""
 
 
 def gather(folder: Path, parts: Sequence[Path], progress: Progress | None = None) -> GatherReport:
@@ -102,8 +101,8 @@ class _Gathering:
             taken=len(self._there) - before,
             there=before,
             missing=len(missing),
-            shards=_absent_shards(part.identity for part in known) if missing else (),
-            notes=self._notes,
+            shards=absent_shards(part.identity for part in known) if missing else (),
+            notes=[*unfinished_shards(known, self._wanted, len(missing)), *self._notes],
         )
 
     def _take_inputs(self) -> None:
@@ -159,7 +158,7 @@ def _write_told(run: Run, drawers: Sequence[RunPart]) -> Iterator[str]:
 
     Before the pictures: a row stands for one of which both are true.
     """
-    told = {key: value for key, value in drawers[0].identity.items() if key != SHARD}
+    told = {key: value for key, value in drawers[0].identity.items() if key not in (SHARD, SHARD_PANELS)}
     machines = [machine for part in drawers for machine in machines_of(part.identity)]
     if len(unlike := distinct(machines)) > 1:
         told[GATHERED] = unlike
@@ -181,16 +180,3 @@ def _write_faults(run: Run, parts: Sequence[RunPart], missing: Iterable[Path]) -
     lacking = {path.relative_to(run.folder).as_posix() for path in missing}
     faults = dict(chain.from_iterable(part.run.faults().items() for part in parts))
     run.note_faults({file: why for file, why in faults.items() if file in lacking})
-
-
-def _absent_shards(identities: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the shards that nobody holds, where all say which of how many they are."""
-    try:
-        held = {shard_named(str(identity.get(SHARD))) for identity in identities if identity}
-    except InputError:  # a whole run, or one that was gathered
-        return []
-    if len(counts := {shard.count for shard in held}) != 1:
-        return []
-    [count] = counts
-    absent = [shard for number in range(1, count + 1) if (shard := RunShard(number, count)) not in held]
-    return list(map(str, absent))

@@ -7,8 +7,9 @@ from kit.errors import RunError
 from kit.experiment.run import Run
 
 RUN_JSON = "run.json"
-GATHERED, SHARD = "gathered", "shard"
-"""Keys of run.json: the machines that drew, where they differ, and the part of a run that a folder holds."""
+GATHERED, SHARD, SHARD_PANELS = "gathered", "shard", "shard_panels"
+"""Keys of run.json: the machines that drew, where they differ; the part of a run that a folder holds, and how
+many panels that are."""
 _MACHINE = ("storykit", "device", "processor", "versions", "commit")
 """What run.json says of who drew."""
 
@@ -48,5 +49,5 @@ def resumed_identity(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
         if GATHERED in before:
             told[GATHERED] = distinct([*machines_of(before), *machines_of(told)])
         if before.get(SHARD) != told.get(SHARD):
-            told.pop(SHARD, None)
+            told = {key: value for key, value in told.items() if key not in (SHARD, SHARD_PANELS)}
     return told

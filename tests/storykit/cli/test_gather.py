@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -33,6 +35,24 @@ def test_two_machines_draw_what_one_draws(experiment, tmp_path):
     for file in (tmp_path / "whole").rglob("*.png"):
         if "panels" in file.parts:
             assert (tmp_path / "run" / file.relative_to(tmp_path / "whole")).read_bytes() == file.read_bytes()
+
+
+def test_a_part_that_was_stopped_is_named_with_the_command_that_goes_on(experiment, tmp_path):
+    parts = [tmp_path / "part 1", tmp_path / "part 2"]
+    for number, part in enumerate(parts, 1):
+        said("generate", experiment, "--out", part, "--shard", f"{number}/2")
+    rows = (parts[1] / "panels.jsonl").read_text().splitlines(keepends=True)
+    (parts[1] / "panels.jsonl").write_text("".join(rows[:-3]))
+    for row in rows[-3:]:
+        (parts[1] / json.loads(row)["file"]).unlink()
+    lines = said("gather", tmp_path / "run", *parts)
+    assert f"note    {parts[1]} is not finished, 3 of its 8 panels are missing: where it was drawn" in lines
+    assert "missing shards" not in lines
+    command = shlex.split(re.search("`storykit (generate .*--shard .*)`", lines)[1])
+    assert "drawn   3 panels, 5 were there" in said(*command)
+    lines = said("gather", tmp_path / "run", *parts)
+    assert "gather  3 panels" in lines
+    assert "not finished" not in lines
 
 
 @pytest.mark.parametrize(

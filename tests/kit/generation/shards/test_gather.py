@@ -345,12 +345,12 @@ def test_what_of_a_part_is_not_taken_is_told(asked, tmp_path):
     (part / "panels.jsonl").write_bytes(b"\xef\xbb\xbf" + b"".join(lines[:-1]))
     done = gather(tmp_path / "run", [part])
     assert done.missing == 2
-    assert done.notes[0].startswith(f"{part}: 2 pictures of which panels.jsonl says nothing stay behind")
-    assert done.notes[1].startswith(
+    assert done.notes[1].startswith(f"{part}: 2 pictures of which panels.jsonl says nothing stay behind")
+    assert done.notes[2].startswith(
         f"{part}: selection.json, votes.jsonl stay behind; what was decided by hand"
     )
     shutil.copy(part / "selection.json", tmp_path / "run")
-    assert f"{part}: votes.jsonl stay behind" in gather(tmp_path / "run", [part]).notes[1]
+    assert f"{part}: votes.jsonl stay behind" in gather(tmp_path / "run", [part]).notes[2]
 
 
 def test_faults_of_a_part_that_drew_nothing_are_kept(asked, tmp_path):
