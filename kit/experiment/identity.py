@@ -55,7 +55,21 @@ class SettingsIdentity(BaseModel, frozen=True):
     noise_size: int | None = None
 
 
-class RunIdentity(BaseModel, frozen=True):
+class DrawingMachine(BaseModel, frozen=True):
+    """Where and with what pictures were drawn."""
+
+    device: str = ""
+    processor: str | None = None
+    """What decides the last bits on a CPU; None on a GPU, in older runs, or where nobody knows."""
+    versions: Mapping[str, JsonValue] = {}
+    commit: str | None = None
+
+    def told(self) -> dict[str, JsonValue]:
+        """Return it as a bundle tells it."""
+        return self.model_dump(mode="json", include=set(DrawingMachine.model_fields))
+
+
+class RunIdentity(DrawingMachine, frozen=True):
     """run.json: what the pictures were drawn with."""
 
     base: Mapping[str, JsonValue]
@@ -63,11 +77,17 @@ class RunIdentity(BaseModel, frozen=True):
     settings: SettingsIdentity
     controlnets: Mapping[str, Mapping[str, str]] = {}
     """By kind, of each ControlNet that panels were drawn with its files' sha256; not there where none was."""
-    device: str = ""
-    processor: str | None = None
-    """What decides the last bits on a CPU; None on a GPU, in older runs, or where nobody knows."""
-    versions: Mapping[str, JsonValue] = {}
-    commit: str | None = None
+    gathered: tuple[DrawingMachine, ...] = ()
+    """All machines that drew, this one too, where they differ; not there where one kind drew."""
+
+    @property
+    def others(self) -> list[dict[str, JsonValue]]:
+        """Return which machines drew beside this one, each once, as a bundle tells them."""
+        found = [self.told()]
+        for machine in self.gathered:
+            if (told := machine.told()) not in found:
+                found.append(told)
+        return found[1:]
 
 
 def read_identity(run: Run) -> RunIdentity:

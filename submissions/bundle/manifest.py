@@ -64,6 +64,8 @@ _MOST_BYSTANDERS = 64
 _TOLD = 50  # faults of a manifest
 MAX_NODE_ALPHA = 4.0
 """The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
+OTHERS = "others"
+"""Key of `drawn_with`: the machines beside the first that drew pictures of the run."""
 COMPARISON = "comparison.json"
 """What the run says of its candidates and orders; in the bundle when the run has it."""
 SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
@@ -277,7 +279,11 @@ class Manifest(Record, frozen=True):
     controlnets: Mapping[ControlKind, Annotated[Mapping[str, Sha256], Field(max_length=_MOST)]] = {}
     """By kind, of each ControlNet that panels were drawn with its files' sha256."""
     drawn_with: Mapping[str, JsonValue]
-    """Device, versions and commit: they do not shape the picture, but rounding differs between them."""
+    """Device, versions and commit: they do not shape the picture, but rounding differs between them.
+
+    Of a run that machines of several kinds drew it tells one, and the rest under OTHERS: no row of a run says
+    who drew it, so all that may have drawn a panel are named, and one alone would be held to its last bit.
+    """
     lora: LoraRecord | None
     embeddings: Annotated[tuple[EmbeddingRecord, ...], Field(max_length=MOST_EMBEDDINGS)] = ()
     gate: GateRecord
@@ -290,6 +296,13 @@ class Manifest(Record, frozen=True):
     """Every file of the bundle but the manifest."""
     seal: Sha256
     """Of the manifest without its seal, as canonical JSON: no byte of it changes unseen."""
+
+    @property
+    def machines(self) -> list[Mapping[str, JsonValue]]:
+        """Return all that may have drawn its panels."""
+        others = self.drawn_with.get(OTHERS)
+        named = others if isinstance(others, list) else []
+        return [self.drawn_with, *(one for one in named if isinstance(one, dict))]
 
     @property
     def pipeline(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pydantic import JsonValue
 
 from eval.scoring.records import PanelScore
-from kit.experiment.identity import is_embedded
+from kit.experiment.identity import RunIdentity, is_embedded
 from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
 from kit.images.decode import open_picture
@@ -20,6 +20,7 @@ from submissions.bundle.manifest import (
     EMBEDDED_NOTICE,
     FORMAT,
     MANIFEST,
+    OTHERS,
     PROMPT_COLUMNS,
     SCORE_COLUMNS,
     UNSEALED,
@@ -87,7 +88,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
             identity.settings.model_dump(include=set(SettingsRecord.model_fields))
         ),
         controlnets=_controlnets(evidence),
-        drawn_with=identity.model_dump(mode="json", include={"device", "processor", "versions", "commit"}),
+        drawn_with=_drawn_with(identity),
         lora=_lora_record(evidence),
         embeddings=tuple(map(EmbeddingRecord.model_validate, evidence.taught)),
         gate=GateRecord(
@@ -102,6 +103,12 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         files={},
         seal=UNSEALED,
     )
+
+
+def _drawn_with(identity: RunIdentity) -> dict[str, JsonValue]:
+    """Return the machines that drew the run; one alone as it is in bundles of runs that one kind drew."""
+    told, others = identity.told(), identity.others
+    return {**told, OTHERS: list(others)} if others else told
 
 
 def _controlnets(evidence: Evidence) -> dict[ControlKind, dict[str, str]]:

@@ -1,6 +1,7 @@
 """What is not as it was when a bundle was drawn: base, device, versions, ControlNets."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.processor import cpu_arithmetic
@@ -21,25 +22,38 @@ def changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
         others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
         if others:
             yield tr("other weights in {files}", files=joined(others, tr(", ")))
-    if (device := manifest.drawn_with.get("device")) != painter.hardware:
+    yield from dict.fromkeys(
+        chain.from_iterable(_elsewhere(one, manifest, painter) for one in manifest.machines)
+    )
+
+
+def _elsewhere(machine: Mapping[str, object], manifest: Manifest, painter: Painter) -> Iterator[str]:
+    """Yield what differs from drawing on one of the machines that may have drawn the bundle."""
+    if (device := machine.get("device")) != painter.hardware:
         yield tr("drawn on {device}, was {before}", device=painter.hardware, before=device)
         if manifest.settings.noise == "contest":
             yield tr("the contest's noise is drawn on the device itself, each has its own")
-    versions = manifest.drawn_with.get("versions")
+    versions = machine.get("versions")
     if isinstance(versions, Mapping):
         now = versions_for(manifest.base, DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"})))
         yield from _differences({package: versions.get(package) for package in now}, now)
 
 
-def processor_change(manifest: Manifest, painter: Painter) -> tuple[str, ...]:
+def processor_changes(manifest: Manifest, painter: Painter) -> list[str]:
     """Return what of a CPU is not as it was, or not known to be; nothing on a GPU or on the same CPU."""
     if painter.hardware != "cpu":
-        return ()
-    then, here = manifest.drawn_with.get("processor"), cpu_arithmetic()
-    if then is not None and then == here:
-        return ()
-    before = then or tr("not recorded")
-    return (tr("processor {processor}, was {before}", processor=here or tr("unknown"), before=before),)
+        return []
+    here = cpu_arithmetic()
+    before = dict.fromkeys(machine.get("processor") for machine in manifest.machines)
+    return [
+        tr(
+            "processor {processor}, was {before}",
+            processor=here or tr("unknown"),
+            before=then or tr("not recorded"),
+        )
+        for then in before
+        if then is None or then != here
+    ]
 
 
 def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:

@@ -36,7 +36,7 @@ from kit.models.bases.pipeline_files import PipelineFiles, open_editor
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord, drawn_after, reference_files
-from submissions.reproduction.changes import changes, other_networks, processor_change
+from submissions.reproduction.changes import changes, other_networks, processor_changes
 from submissions.reproduction.controls import NetworkFolders, controls_of, image_prompts_of
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
 from submissions.reproduction.rescoring import Rescored, rescore
@@ -178,7 +178,7 @@ def reproduce(
     files.free_editor()
     effect = None if lora is None else _effect(batches[0], drawn, recipes)
     reasons = (*changes(manifest, painter), *other_networks(manifest, networks))
-    processor = processor_change(manifest, painter)
+    processor = processor_changes(manifest, painter)
     place: Place = "another" if reasons else "another processor" if processor else "same"
     compared = (
         _compared(panel, bundle, place, *one) for panel, one in zip(manifest.panels, made, strict=True)

@@ -38,6 +38,8 @@ NOT_INSTALLED = "not installed"
 """What pack writes where storykit runs from its source."""
 _FEWEST_PROMPTS = 4
 """Different prompts among eight: with fewer, most panels repeat others and tell no story."""
+_MOST_OTHERS = 100
+"""Machines that drew beside one."""
 _LONGEST_TRIGGER = 200
 """Characters; trigger words are a few."""
 
@@ -89,13 +91,19 @@ class _BaseClaim(BaseModel, extra="forbid"):
     pipeline: PipelineName | None = None
 
 
-class _DrawnWithClaim(BaseModel, extra="forbid"):
-    """Where and with what a run was drawn."""
+class _MachineClaim(BaseModel, extra="forbid"):
+    """Where and with what pictures were drawn."""
 
     device: Annotated[ShortName, AfterValidator(_line)]
     processor: Annotated[ShortName, AfterValidator(_line)] | None = None
     versions: Versions
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")] | None = None
+
+
+class _DrawnWithClaim(_MachineClaim):
+    """Where and with what a run was drawn, and who else drew."""
+
+    others: Annotated[tuple[_MachineClaim, ...], Field(max_length=_MOST_OTHERS)] = ()
 
 
 class _OriginClaim(BaseModel):

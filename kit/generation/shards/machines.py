@@ -17,7 +17,11 @@ _MACHINE = ("storykit", "device", "processor", "versions", "commit")
 def machines_of(identity: Mapping[str, Any]) -> list[Any]:
     """Return who drew a run, as its run.json says: one machine, or those that it was gathered from."""
     gathered = identity.get(GATHERED)
-    return gathered if isinstance(gathered, list) else [{key: identity.get(key) for key in _MACHINE}]
+    return (
+        gathered
+        if isinstance(gathered, list)
+        else [{key: identity[key] for key in _MACHINE if key in identity}]
+    )
 
 
 def distinct(machines: Iterable[Any]) -> list[Any]:

@@ -7,8 +7,10 @@ from entries import MINI, SIZE, ink_panel, lora_bytes, make_entry, make_scored_r
 from kit.files.encodings import sha256_bytes
 from kit.files.safetensors_files import read_safetensors
 from kit.lora.convert import shared_pieces
+from submissions.bundle.bundle import open_bundle
 from submissions.contest.rules import load_rules
 from submissions.packing.pack import pack
+from submissions.verification.verify import verify
 
 
 def test_panels_are_those_of_the_run_byte_for_byte_and_the_lora_number_for_number(packed):
@@ -44,6 +46,20 @@ def test_the_manifest_holds_all_that_drawing_a_panel_again_needs(packed):
         row = rows[panel["panel"]]
         told = (panel["prompt"], panel["negative"], panel["seed"], panel["key"], panel["sha256"])
         assert told == (row.prompt, row.negative, row.seed, row.key, row.sha256)
+
+
+def test_of_a_gathered_run_all_machines_that_may_have_drawn_a_panel_are_named(tmp_path):
+    run = make_scored_run(tmp_path / "work")
+    identity = run.read_json("run.json")
+    here = {name: identity.get(name) for name in ("device", "processor", "versions", "commit")}
+    there = here | {"device": "NVIDIA H100"}
+    newer = {"storykit": "0.2.0"}
+    run.write_json("run.json", identity | {"gathered": [here, there, there | newer]})
+    report = pack(run, make_entry(tmp_path))
+    files = unpack(report.path)
+    for name in ("manifest.json", "settings.json"):
+        assert json.loads(files[name])["drawn_with"] == here | {"others": [there]}
+    assert verify(open_bundle(report.path)) == ()
 
 
 def test_the_manifest_vouches_for_every_other_file(packed):

@@ -316,6 +316,18 @@ def test_on_a_cpu_that_is_another_or_was_not_recorded_its_rounding_holds(bundle,
     assert [reason.split(", was ")[1] for reason in again.reasons] == [processor or "not recorded"]
 
 
+def test_what_several_machines_may_have_drawn_is_held_to_the_rounding_of_all(bundle):
+    first = bundle.sound_manifest.drawn_with
+    processor = {**first, "others": [{**first, "processor": "Another CPU"}]}
+    again = reproduce(moved(changed(bundle, drawn_with=processor), one_value), SquarePainter())
+    assert verdicts(again) == {"same picture"}
+    assert [reason.split(", was ")[1] for reason in again.reasons] == ["Another CPU"]
+    card = {**first, "others": [{**first, "device": "NVIDIA H100"}, {**first, "commit": "a" * 40}]}
+    again = reproduce(moved(changed(bundle, drawn_with=card), edges), SquarePainter())
+    assert verdicts(again) == {"same picture"}
+    assert again.reasons == ("drawn on cpu, was NVIDIA H100",)
+
+
 @pytest.mark.parametrize(
     ("move", "verdict"), [(nothing, "same pixels"), (edges, "same picture"), (all_values, "other picture")]
 )

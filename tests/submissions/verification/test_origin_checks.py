@@ -32,6 +32,7 @@ def changed(told: dict, place: str, value: object) -> dict:
     return told
 
 
+MACHINE = {"device": "NVIDIA H100", "versions": {"torch": "2.12.1"}}
 LIES = [
     ("order", "<script>alert(1)</script>", "manifest.json, order: must be one of authored"),
     ("order", "shuffle-", "manifest.json, order: must be one of authored"),
@@ -59,6 +60,9 @@ LIES = [
     ("drawn_with.device", "p" * 101, "manifest.json, drawn_with.device: must have at most 100"),
     ("drawn_with.versions", {}, "manifest.json, drawn_with.versions: must say the version of torch"),
     ("drawn_with.versions", {"torch": "the newest"}, "versions.torch: must be a version such as"),
+    ("drawn_with.others", [{"device": "cpu"}], "manifest.json, drawn_with.others.0.versions: is missing"),
+    ("drawn_with.others", [MACHINE | {"others": []}], "drawn_with.others.0.others: unknown key"),
+    ("drawn_with.others", [MACHINE] * 101, "manifest.json, drawn_with.others: must have at most 100"),
     ("drawn_with.commit", "a pencil", "manifest.json, drawn_with.commit: must match"),
     ("mosaic", "my own hand", "manifest.json, mosaic: must be a font that storykit letters with"),
     ("panels.*.prompt", "墨韵，一只猫", "must have at least 4 different prompts, got 1"),
@@ -87,6 +91,7 @@ TWINS = [
     ("drawn_with.device", "NVIDIA GeForce RTX 4090"),
     ("drawn_with.versions", {"torch": "2.12.1+cu128", "diffsynth": "1.1.9", "numpy": None}),
     ("drawn_with.commit", "a" * 40),
+    ("drawn_with.others", [MACHINE, MACHINE | {"processor": "Another CPU, threads: 64"}]),
     ("mosaic", "Noto Sans CJK SC"),
     ("lora.strength", 0.05),
     ("lora.trigger", ""),
