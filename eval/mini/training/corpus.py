@@ -1,10 +1,10 @@
 """The training set in memory: pictures on one device, and every text that holds for them."""
 
-import multiprocessing
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from eval.mini.training.architecture import CONTEXT, MEAN, STD
 from eval.mini.training.shards import paths_of, read_labels, read_pictures
 from eval.mini.training.zero_shot import name_scene, shorten
+from kit.mini.training.shards import in_processes
 from kit.world.scene import Scene
 
 CHUNK = 20_000
@@ -92,9 +93,9 @@ def read_corpus(folder: Path, limit: int, device: str, side: int) -> Corpus:
 
 
 def read_texts(folder: Path, limit: int, workers: int) -> Texts:
-    """Return the texts of the pictures that `read_corpus` reads. Needs no device: call it first, it forks."""
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        lists = [texts for shard in pool.imap(collect_texts, paths_of(folder)) for texts in shard][:limit]
+    """Return the texts of the pictures that `read_corpus` reads."""
+    shards = in_processes([partial(collect_texts, path) for path in paths_of(folder)], workers)
+    lists = [texts for shard in shards for texts in shard][:limit]
     rows: dict[str, int] = {}
     options = [[rows.setdefault(text, len(rows)) for text in texts] for texts in lists]
     rng, width = random.Random(0), max(map(len, options))

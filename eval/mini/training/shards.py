@@ -6,10 +6,10 @@ A shard is an .npz with `pictures` (n, 256, 256, 3) uint8, `captions` (JSON: a l
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import random
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from eval.mini.training.zero_shot import LANGUAGES, rebuild
 from kit.errors import TrainError
+from kit.mini.training.shards import in_processes
 from kit.world.captions import caption
 from kit.world.render import render
 from kit.world.scene import DEGRADATIONS, STYLES, Scene, is_held_out, sample_scene
@@ -83,9 +84,8 @@ def render_shards(task: Task, workers: int) -> None:
         dataclasses.replace(task, index=k, count=min(SIZE, task.count - start))
         for k, start in enumerate(starts)
     ]
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for _ in pool.imap_unordered(render_shard, tasks):
-            pass
+    for _ in in_processes([partial(render_shard, task) for task in tasks], workers):
+        pass
 
 
 def paths_of(folder: Path) -> list[Path]:

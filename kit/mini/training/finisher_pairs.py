@@ -1,8 +1,8 @@
 """Pairs that the embedded finisher learns from: renders of 1024 pixels, and the same as a base draws them."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from PIL import Image
 from kit.embedded import BASE_WEIGHTS
 from kit.errors import TrainError
 from kit.mini.training.corpus import as_input
-from kit.mini.training.shards import training_scene
+from kit.mini.training.shards import in_processes, training_scene
 from kit.models.mini_layout import open_embedded
 from kit.world.render import render
 from kit.world.scene import STYLES, Scene, Style
@@ -86,10 +86,8 @@ def write_pairs(folder: Path, style: Style, count: int) -> Path:
 def render_pairs(folder: Path, counts: dict[Style, int], workers: int) -> Iterator[Path]:
     """Render the pairs of each style, several styles at once; yields each file when done."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(write_pairs, folder, style, count) for style, count in counts.items()]
-        for future in futures:
-            yield future.result()
+    jobs = [partial(write_pairs, folder, style, count) for style, count in counts.items()]
+    yield from in_processes(jobs, workers)
 
 
 def read_pairs(folder: Path, styles: Sequence[Style] = STYLES) -> Pairs:

@@ -7,10 +7,13 @@ A shard is an .npz of one style: `pictures` (n, 256, 256, 3) uint8, `captions` (
 import json
 import random
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,8 @@ from kit.world import words
 from kit.world.captions import caption
 from kit.world.render import render
 from kit.world.scene import DEGRADATIONS, STYLES, Scene, Style, is_held_out, sample_scene
+
+Made = TypeVar("Made")
 
 PER_SHARD = 500
 """Pictures in a shard, unless told otherwise; shards of one training have one size."""
@@ -112,10 +117,22 @@ def render_shards(
     last = first + max(counts.values(), default=0)
     jobs = [(style, index) for index in range(first, last) for style in STYLES
             if index < first + counts.get(style, 0)]  # fmt: skip
-    with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(write_shard, folder, style, index, size) for style, index in jobs]
-        for future in futures:
-            yield future.result()
+    yield from in_processes(
+        [partial(write_shard, folder, style, index, size) for style, index in jobs], workers
+    )
+
+
+def in_processes(jobs: Iterable[Callable[[], Made]], workers: int) -> Iterator[Made]:
+    """Yield what jobs return, in their order, done by so many processes; one alone is this one.
+
+    They are begun anew and not forked: a fork of a process that has threads may never go on.
+    """
+    if workers == 1:
+        yield from (job() for job in jobs)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        for done in [pool.submit(job) for job in jobs]:
+            yield done.result()
 
 
 def read_shard(path: Path) -> Shard:

@@ -1,8 +1,8 @@
 """Renders that the embedded captioner learns from: small pictures, where each figure is, and the answers."""
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from PIL import Image
 from kit.dataset.captioning.scenes.network import FIGURES, SIDE
 from kit.dataset.captioning.scenes.questions import FIGURE, SCENE, labels_of
 from kit.errors import TrainError
-from kit.mini.training.shards import training_scene
+from kit.mini.training.shards import in_processes, training_scene
 from kit.world.render import render
 from kit.world.scene import STYLES, Scene, Style
 
@@ -79,10 +79,8 @@ def write_part(folder: Path, style: Style, part: int) -> Path:
 def render_parts(folder: Path, parts: int, workers: int) -> Iterator[Path]:
     """Render so many parts of 6000 scenes, several files at once; yields each file when done."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(write_part, folder, style, part) for part in range(parts) for style in STYLES]
-        for future in futures:
-            yield future.result()
+    jobs = [partial(write_part, folder, style, part) for part in range(parts) for style in STYLES]
+    yield from in_processes(jobs, workers)
 
 
 def read_parts(folder: Path) -> Renders:

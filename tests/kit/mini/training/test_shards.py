@@ -1,6 +1,8 @@
+import os
 import random
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from kit.mini.training.shards import (
     HELD_OUT_STYLES,
     LANGUAGES,
     STRAY_SHARE,
+    in_processes,
     read_shard,
     read_shards,
     render_shards,
@@ -106,7 +109,14 @@ def test_a_shard_that_is_there_is_kept_and_the_next_one_goes_on(out: Path, tmp_p
     assert read_shard(write_shard(tmp_path, "flat", 1, 1)).scenes == [training_scene("flat", 1)]
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_jobs_are_done_in_other_processes_or_in_this_one_and_come_in_their_order() -> None:
+    here = os.getpid()
+    assert list(in_processes([os.getpid, partial(pow, 2, 3)], 1)) == [here, 8]
+    *others, power = in_processes([os.getpid, os.getpid, partial(pow, 2, 3)], 2)
+    assert power == 8
+    assert here not in others
+
+
 def test_shards_are_rendered_as_asked_and_shared_among_ranks(tmp_path: Path) -> None:
     made = list(render_shards(tmp_path / "new", {"flat": 2, "pixel": 1}, workers=1, size=1))
     assert [path.name for path in made] == [
