@@ -1,8 +1,11 @@
 """The `storykit` command: one thin command a stage, each reading what the one before left on disk."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import NoReturn
 
 import typer
@@ -104,9 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _answer(arguments: Sequence[str] | None) -> None:
-    """Run the command; ctrl-c ends it in one line."""
+    """Run the command; ctrl-c ends it in one line, and so does SIGTERM, as `timeout` and Slurm send it."""
     try:
-        app(arguments, prog_name="storykit")
+        with _sigterm_as_ctrl_c():
+            app(arguments, prog_name="storykit")
         return
     except SystemExit as end:
         if end.code != INTERRUPTED:
@@ -115,6 +119,19 @@ def _answer(arguments: Sequence[str] | None) -> None:
         if not _came_of_a_stop(error):
             raise
     _fail(tr("stopped; every file that is finished stays"))
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM stop the command where nobody minds it yet, so that what is at hand is still written."""
+    own = current_thread() is main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if own:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if own:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _came_of_a_stop(error: BaseException | None) -> bool:
