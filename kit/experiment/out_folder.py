@@ -1,5 +1,8 @@
 """Whether a folder may become, or go on as, the folder of an experiment's run."""
 
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,34 @@ def check_out_folder(folder: Path) -> None:
                 file=names[0],
             )
         )
+
+
+@contextmanager
+def withdrawn_if_stopped(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Take new files out again where a fault or ctrl-c leaves a folder without an experiment.toml.
+
+    What stays of a run that never began would keep the same command from beginning it.
+
+    Args:
+        folder: that is to become a run's.
+        names: of the folders in it that new files come into.
+    """
+    before = set(_inside(folder, names))
+    try:
+        yield
+    except BaseException:
+        if not (folder / "experiment.toml").exists():
+            new = [path for path in _inside(folder, names) if path not in before]
+            for path in reversed(new):  # what is in a folder before it
+                with suppress(OSError):
+                    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        raise
+
+
+def _inside(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Return folders, each with all that is in it behind it."""
+    found = (path for name in names for path in (folder / name, *(folder / name).rglob("*")))
+    return sorted(filter(os.path.lexists, found))
 
 
 def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) -> None:

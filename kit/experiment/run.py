@@ -16,7 +16,7 @@ from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, loa
 from kit.experiment.controls.control_pictures import kept_stories
 from kit.experiment.controls.control_record import CONTROLS, ControlRecords
 from kit.experiment.drawing.usual import usual_drawing
-from kit.experiment.out_folder import MARK, refuse_another
+from kit.experiment.out_folder import MARK, refuse_another, withdrawn_if_stopped
 from kit.experiment.references.image_prompt_record import REFERENCES, ImagePromptRecords, reference_file
 from kit.experiment.references.reference_pictures import kept_references
 from kit.experiment.steps import FINISHERS, MASKS, OptionalFileHash, StepList, step_told
@@ -54,6 +54,9 @@ OWN = (
     *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS, REFERENCES, EMBEDDINGS),
 )
 """What is read and written in a run folder; other names are the user's."""
+
+INPUTS = ("stories", "loras", CONTROLS, REFERENCES, EMBEDDINGS)
+"""Folders of a run whose files came with its experiment."""
 
 T = TypeVar("T")
 
@@ -177,11 +180,12 @@ class Run:
         pictures |= {reference_file(sha256): data for sha256, data in references.items()}
         loaded = replace(loaded, stories=stories)
         refuse_another(run, loaded, reworded=reworded)
-        for place, data in pictures.items():
-            write_atomic(folder / place, data)
-        for story in loaded.stories:
-            write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
-        write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
+        with withdrawn_if_stopped(folder, INPUTS):
+            for place, data in pictures.items():
+                write_atomic(folder / place, data)
+            for story in loaded.stories:
+                write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
+            write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
         return cls(folder)
 
     @classmethod

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from kit.errors import RunError
-from kit.experiment.out_folder import check_out_folder
-from kit.experiment.run import OWN, PanelRow, Run
+from kit.experiment.out_folder import check_out_folder, withdrawn_if_stopped
+from kit.experiment.run import INPUTS, OWN, PanelRow, Run
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
@@ -83,7 +83,8 @@ class _Gathering:
         self._notes: list[str] = []
 
     def run(self, progress: Progress | None) -> GatherReport:
-        self._take_inputs()
+        with withdrawn_if_stopped(self._run.folder, INPUTS):
+            self._take_inputs()
         before = len(self._there)
         known = [part for part in (self._own, *self._parts) if part is not None]
         lacking = set(self._wanted) - self._there

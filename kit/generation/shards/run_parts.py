@@ -8,17 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kit.errors import RunError
-from kit.experiment.candidates.candidate import EMBEDDINGS
-from kit.experiment.controls.control_record import CONTROLS
-from kit.experiment.references.image_prompt_record import REFERENCES
-from kit.experiment.run import CHANGED, PanelRow, Run, Slot
+from kit.experiment.run import CHANGED, INPUTS, PanelRow, Run, Slot
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BATCHING
 from kit.generation.shards.machines import RUN_JSON
 from kit.messages import joined, tr, trn
 
-_INPUTS = ("stories", "loras", CONTROLS, REFERENCES, EMBEDDINGS)
-"""Folders of a run whose files came with its experiment."""
 _OF_A_MACHINE = frozenset(
     {"base", "editor", "batch", "memory", "controlnets", "annotators", "score", "compare", "words"}
 )
@@ -101,7 +96,7 @@ def _is_lost(path: Path, taken: Path) -> bool:
 
 def input_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files that came with a run's experiment, each by its place in the run."""
-    for path in sorted(chain.from_iterable((folder / name).rglob("*") for name in _INPUTS)):
+    for path in sorted(chain.from_iterable((folder / name).rglob("*") for name in INPUTS)):
         if path.is_file() and path.name not in _NO_INPUTS and not path.name.startswith("."):
             yield path.relative_to(folder).as_posix(), path
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from fakes import toy_lora
+from full_disk import disk_with_room_for
 from paths import ROOT
 
 from kit.errors import LoraError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.experiment.out_folder import check_out_folder
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.lora.convert import convert_lora
 from kit.lora.lora import find_lora
@@ -276,22 +277,37 @@ def test_a_full_disk_loses_no_row_that_was_there(tmp_path: Path, source: Path) -
     run = Run.create(tmp_path / "run", experiment(source))
     first, second = (row_of(slot, run) for slot in list(run.wanted())[:2])
     run.append(first)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (run.rows_path.stat().st_size + 20, hard))
-    try:
-        with pytest.raises(RunError, match=r"panels\.jsonl cannot be written: File too large$"):
-            run.append(second)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    room = run.rows_path.stat().st_size + 20
+    with (
+        disk_with_room_for(room),
+        pytest.raises(RunError, match=r"panels\.jsonl cannot be written: File too"),
+    ):
+        run.append(second)
     assert run.rows() == [first]
     run.append(second)
     assert run.rows() == [first, second]
 
 
+def test_a_folder_in_which_a_run_never_began_takes_one_later(tmp_path: Path, source: Path) -> None:
+    """As where the disk is full: whoever makes room types the same again."""
+    loaded, folder = experiment(source, BASE + INK), tmp_path / "run"
+    folder.mkdir()
+    (source / "my ink.safetensors").write_bytes(b"ink" * 10_000)
+    with disk_with_room_for(20_000), pytest.raises(RunError, match=r"ink\.safetensors cannot be written"):
+        Run.create(folder, loaded)
+    assert os.listdir(folder) == []
+    check_out_folder(folder)
+    run = Run.create(folder, loaded)
+    with disk_with_room_for(20_000), pytest.raises(RunError):
+        Run.create(folder, loaded)
+    assert [story.name for story in Run.open(folder).loaded.stories] == ["snow"]
+    assert (run.folder / "loras" / "ink.safetensors").stat().st_size == 30_000
+
+
 def test_rows_that_cannot_be_written_are_one_line(tmp_path: Path, source: Path) -> None:
     run = Run.create(tmp_path / "run", experiment(source))
     run.rows_path.mkdir()
-    with pytest.raises(RunError, match=r"panels\.jsonl cannot be written: Is a directory$"):
+    with pytest.raises(RunError, match=r"panels\.jsonl cannot be written: Is a directory;"):
         run.append(row_of(next(run.wanted()), run))
     with pytest.raises(RunError, match=r"panels\.jsonl cannot be read: Is a directory$"):
         run.rows()

@@ -1,12 +1,11 @@
 import os
 import resource
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from full_disk import disk_with_room_for
 
 from kit.errors import RunError
 from kit.files.atomic_write import (
@@ -18,17 +17,6 @@ from kit.files.atomic_write import (
     write_together,
 )
 from kit.files.encodings import sha256_of
-
-
-@contextmanager
-def disk_with_room_for(size_bytes: int) -> Iterator[None]:
-    """Let the system itself refuse what is longer, in the middle of writing."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_written_file_holds_the_data_and_makes_its_folders(tmp_path: Path) -> None:

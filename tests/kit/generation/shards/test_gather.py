@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of
+from full_disk import disk_with_room_for
 
 from kit.errors import InputError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
@@ -68,6 +69,15 @@ def test_shards_gathered_are_the_whole(asked, whole, tmp_path, count):
     painter = FakePainter()
     assert generate(run, [painter]).drawn == 0
     assert painter.batches == []
+
+
+def test_a_disk_that_is_full_before_the_run_began_does_not_keep_it_from_beginning(asked, tmp_path):
+    parts = drawn(asked, tmp_path, 1)
+    too_long = (parts[0] / "experiment.toml").stat().st_size - 1
+    assert (parts[0] / "stories" / "cat.toml").stat().st_size < too_long
+    with disk_with_room_for(too_long), pytest.raises(RunError, match=r"experiment\.toml cannot be written"):
+        gather(tmp_path / "run", parts)
+    assert gather(tmp_path / "run", parts).taken == 48
 
 
 def test_a_shard_is_drawn_in_the_batches_of_the_whole(asked, tmp_path):
