@@ -117,6 +117,10 @@ def write_prepared(
         entries: what is written of the kept pictures.
         notes: how it was made and what to mind, for the record.
         written: called behind each picture with its copies.
+
+    Raises:
+        InputError: somebody put something into `out` meanwhile that would be lost.
+        RunError: the folder cannot be written.
     """
     drops = filtered.drops
     with lock_folder(out, "prepared"), replaced_folder(out) as folder:
@@ -135,6 +139,7 @@ def write_prepared(
             **notes,
         }
         (folder / RECORD).write_bytes(_record_bytes(record))
+        check_out_folder(out, [])  # again: preparing may take long, and meanwhile captions are mended
 
 
 def pictures_of(folder: Path) -> Path:

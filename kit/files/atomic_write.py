@@ -96,16 +96,19 @@ def drafted(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 def replaced_folder(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out` that takes its place at the end, and never stays behind.
 
-    Only one process at a time may do so. Raises RunError when the system refuses to make it.
+    Only one process at a time may do so. Raises RunError when the system refuses to write in it.
     """
     begin, end = f".{out.name}.", ".part"
+    leftover = re.compile(
+        rf"{re.escape(begin)}[^.]+{re.escape(end)}"
+    )  # not of `data.2` where `out` is `data`
     with _said_of(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         for path in out.parent.iterdir():
-            if path.name.startswith(begin) and path.name.endswith(end) and path.is_dir():
+            if leftover.fullmatch(path.name) and path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)  # of one who was killed: `out` is ours alone
         beside = TemporaryDirectory(end, begin, out.parent, ignore_cleanup_errors=True)
-    with beside as scratch:
+    with _said_of(out), beside as scratch:
         part, old = Path(scratch) / "new", Path(scratch) / "old"
         part.mkdir()
         try:
@@ -147,7 +150,7 @@ def append_line(path: Path, line: bytes) -> None:
     A last line that was torn by a crash is closed first. Several processes may append at once. Raises
     RunError when the system refuses; then nothing was added.
     """
-    try:
+    with _said_of(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
@@ -162,9 +165,6 @@ def append_line(path: Path, line: bytes) -> None:
                 raise
         finally:
             os.close(file)
-    except OSError as error:
-        reason = reason_of(error)
-        raise RunError(tr("{file} cannot be written: {error}", file=path, error=reason)) from error
 
 
 def _wait_for(file: int) -> None:

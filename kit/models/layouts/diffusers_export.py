@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from kit.embedded import EMBEDDED
-from kit.errors import RunError, WeightsError
+from kit.errors import WeightsError
 from kit.files.atomic_write import replaced_folder
-from kit.files.text.library_words import reason_of
 from kit.messages import tr
 from kit.models.kolors.scheduler import TRAIN_STEPS
 from kit.models.layouts.diffusers_networks import (
@@ -82,12 +81,9 @@ def export_to_diffusers(base: Base, out: Path, variant: Variant | None = None) -
     side, steps = _USUAL.get(base.name, (1024, 50))
     told = f', variant="{variant}"' if variant else ""
     readme = _README.format(name=base.name, variant=told, side=side, steps=steps, last=TRAIN_STEPS - 1)
-    try:
-        with replaced_folder(out) as folder:
-            pipeline.save_pretrained(folder, variant=variant)
-            (folder / "README.md").write_text(readme, encoding="utf-8")
-    except OSError as error:
-        raise RunError(tr("{file} cannot be written: {error}", file=out, error=reason_of(error))) from error
+    with replaced_folder(out) as folder:
+        pipeline.save_pretrained(folder, variant=variant)
+        (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
 def diffusers_pipeline(base: Base, dtype: torch.dtype | None = None) -> "KolorsPipeline":

@@ -3,10 +3,11 @@ import json
 import pytest
 from another_process import another_at_work
 from command import refused, said, tree
+from full_disk import disk_with_room_for
 
 from kit.dataset.filters import PreparationPlan, filter_pictures
 from kit.dataset.prepare import find_source, write_dataset
-from kit.errors import InputError
+from kit.errors import InputError, RunError
 from kit.story.trigger import Captioning
 
 
@@ -64,11 +65,12 @@ def test_a_dataset_that_another_process_prepares_is_left_alone_and_leftovers_of_
     out = tmp_path / "data"
     with another_at_work(out):
         assert "data is being drawn by process" in refused("dataset", "prepare", pictures, "--out", out)
-    for leftover in (".data.abc.part/new", ".other.abc.part/new"):
+    for leftover in (".data.abc.part/new", ".other.abc.part/new", ".data.2.abc.part/new"):
         (tmp_path / leftover).mkdir(parents=True)
     said("dataset", "prepare", pictures, "--out", out)
     assert not (tmp_path / ".data.abc.part").exists()
     assert (tmp_path / ".other.abc.part").exists()
+    assert (tmp_path / ".data.2.abc.part").exists()  # somebody may be writing the folder data.2
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
 
 
@@ -125,6 +127,29 @@ def test_a_failed_writing_leaves_what_was_there(tmp_path, pictures):
         write_dataset(out, sifted, plan, stop)
     assert tree(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_captions_that_are_mended_while_the_dataset_is_prepared_anew_stay(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    plan = PreparationPlan(source=str(pictures), captioning=Captioning())
+    sifted = filter_pictures(find_source(plan.source, out), plan, lambda: None)
+
+    def mend() -> None:
+        (out / "train" / "metadata.csv").write_text("file_name,text\n00001.png,mended\n")
+
+    with pytest.raises(InputError, match="changed since it was prepared, which would be lost"):
+        write_dataset(out, sifted, plan, mend)
+    assert "mended" in (out / "train" / "metadata.csv").read_text()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_full_disk_is_told_of_the_dataset_with_what_to_do(tmp_path, pictures):
+    plan = PreparationPlan(source=str(pictures), captioning=Captioning(caption="x"))
+    sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
+    with disk_with_room_for(500), pytest.raises(RunError, match=r"data cannot be written: File too large"):
+        write_dataset(tmp_path / "data", sifted, plan, lambda: None)
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_path, pictures):
