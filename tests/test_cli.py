@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import refused, tell, tree
-from fakes import toy_base, write_story
+from fakes import fake_picture, toy_base, write_story
 from typer.main import get_command
 
 from storykit.cli.main import app
@@ -147,6 +147,17 @@ def test_chinese_names_are_understood_where_the_locale_knows_english_letters_alo
         check=False,
     )
     assert "雨夜.zip: file does not exist; " in done.stderr.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes nothing")
+def test_nobody_has_to_listen(tmp_path):
+    """As where a service begins it: what is closed would have the number of the next file that is opened."""
+    (tmp_path / "pictures").mkdir()
+    fake_picture("a", 64).save(tmp_path / "pictures" / "a.png")
+    script = '"$0" -m storykit dataset prepare pictures --caption x --out data <&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", script, sys.executable], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "data" / "train" / "metadata.csv").is_file()
 
 
 def test_a_folder_that_is_gone_is_told_with_what_to_do(tmp_path):
@@ -391,7 +402,10 @@ def test_an_input_that_is_missing_is_named(tmp_path, words, reason):
             "AttributeError('half a library') from KeyboardInterrupt()",
             "stopped; every file that is finished stays",
         ),
-        ("OSError(28, 'No space left on device', 'run')", "run: No space left on device"),
+        (
+            "OSError(28, 'No space left on device', 'run')",
+            "run: No space left on device; make room there and run the same command again",
+        ),
         ("OSError('the disk is gone')", "the disk is gone"),
         ("StorykitError('two\\nlines')", "two lines"),
     ],

@@ -277,6 +277,10 @@ def _said_of(path: Path) -> Iterator[None]:
             path=path,
             reason=reason_of(error),
         )
-        if remedy := _REMEDIES.get(error.errno or 0):
-            told = tr("{problem}; {remedy}", problem=told, remedy=tr(remedy))
-        raise RunError(told) from error
+        raise RunError(with_remedy(told, error)) from error
+
+
+def with_remedy(told: str, error: OSError) -> str:
+    """Return what is told of an error of the system, with what mends it where that is known."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    return tr("{problem}; {remedy}", problem=told, remedy=tr(remedy)) if remedy else told

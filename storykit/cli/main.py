@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from kit.errors import BundleError, StorykitError
+from kit.files.atomic_write import with_remedy
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import asked_language, tr
 from storykit.cli.board import board
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
     if arguments is None:
         _read_names_as_utf_8()
+        _open_what_is_closed()
     _have_libraries_speak_it()
     hide_pynvml_warning()
     name_user()
@@ -103,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except StorykitError as error:
         _fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+        told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        _fail(with_remedy(told, error))
 
 
 def _answer(arguments: Sequence[str] | None) -> None:
@@ -155,6 +158,17 @@ def _read_names_as_utf_8() -> None:
     if sys.getfilesystemencoding() == "ascii" and os.environ.get("PYTHONUTF8") != "1":
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _open_what_is_closed() -> None:
+    """Have standard input, output and errors lead nowhere where whoever began this has closed them.
+
+    Else the next file that is opened gets the number, and what libraries print goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "w" if number else "r", encoding="utf-8"))
 
 
 def _lines(error: BundleError) -> list[str]:
