@@ -5,7 +5,7 @@ from pathlib import Path
 from eval.metrics.registry import METRICS
 from kit.errors import RunError
 from kit.files.atomic_write import write_together
-from kit.files.folder_lock import LOCK
+from kit.files.folder_lock import LOCK, was_locked
 from kit.messages import asked_language, in_english, tr
 from reports.number_format import MINUS
 from reports.page_templates import environment, page_assets
@@ -58,13 +58,14 @@ def check_board_folder(folder: Path) -> None:
             tr("{folder} is a file: a leaderboard needs a folder; choose another --out", folder=folder)
         )
     there = sorted(path.name for path in folder.glob("*") if path.name != LOCK)
-    strange = [name for name in there if not name.lower().endswith(".zip")]
-    if strange and not set(BOARD_FILES) <= set(strange):
+    strange = {name for name in there if not name.lower().endswith((".zip", ".part"))}
+    killed = was_locked(folder) and strange <= set(BOARD_FILES)  # between the table and the page
+    if strange and not killed and not set(BOARD_FILES) <= strange:
         raise RunError(
             tr(
                 "{folder} holds {first} and no leaderboard: choose a new or empty --out",
                 folder=folder,
-                first=strange[0],
+                first=min(strange),
             )
         )
 

@@ -9,8 +9,9 @@ from course_entries import COURSE, rank_all, rows_of
 from entries import repack
 
 from kit.errors import InputError
+from kit.files.folder_lock import LOCK
 from submissions.leaderboard.intake import bundles_in, check, contest_of, names_of
-from submissions.leaderboard.page import board_html
+from submissions.leaderboard.page import board_html, check_board_folder
 from submissions.leaderboard.table import board_csv, board_lines
 
 
@@ -181,6 +182,13 @@ def test_a_folder_whose_folder_has_zips_is_told_to_give_that(hand_in, tmp_path):
     inner.mkdir(parents=True)
     hand_in(1).rename(inner / "a.zip")
     assert f"give {inner / 'a.zip'}" in refused("verify", tmp_path / "outer")
+
+
+@pytest.mark.parametrize("left", [".0123456789abcdef.part", "leaderboard.csv"])
+def test_what_a_killed_leaderboard_left_keeps_nobody_from_writing_it_again(tmp_path, left):
+    for name in (LOCK, left, "a.zip"):
+        (tmp_path / name).touch()
+    check_board_folder(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["1.png", "experiment.toml", "leaderboard.csv"])
