@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
@@ -11,7 +12,9 @@ from typing import cast
 from eval.scorers.load import Scorers
 from eval.scoring.shared_scorers import Load, ScoringWorker, devices_picked, differences
 from eval.validation.trials import Trial, trial
+from kit.errors import ScoreError
 from kit.library_warnings import hide_pynvml_warning
+from kit.messages import tr
 from kit.workers.worker_pool import Heard, workers_on
 
 Trials = Callable[[Iterable[int]], Iterable[Trial]]
@@ -30,12 +33,19 @@ def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
         devices: as `pick_devices` takes them; on one, as many processes as there are cores share it.
         cluster: the address of a cluster of Ray in place of this machine; empty: none.
         heard: is told which of several workers is left out or has ended.
+
+    Raises:
+        ScoreError: one of the processes was killed.
     """
     picked = devices_picked(devices, cluster)
     if len(picked) == 1:
         here = partial(load, on=picked[0])
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (here,)) as processes:
-            yield partial(processes.map, _trial_here)
+            try:
+                yield partial(processes.map, _trial_here)
+            except BrokenProcessPool as error:
+                told = tr("a process was killed, perhaps because memory is short: close other programs first")
+                raise ScoreError(told) from error
         return
     with workers_on(picked, cluster, heard) as pool:
         pool.make(lambda place: partial(TrialWorker, load, place.device, THREADS), differences)

@@ -1,5 +1,24 @@
+import os
+import signal
+from typing import NoReturn
+
 import pytest
 from command import said
+
+from eval.validation.shared_trials import trials_on
+from kit.errors import ScoreError
+
+
+def killed(*, on: str) -> NoReturn:
+    """End this process as the system does where memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(on)
+
+
+def test_a_process_that_is_killed_is_one_line_with_what_to_do():
+    told = "a process was killed, perhaps because memory is short: close other programs first"
+    with pytest.raises(ScoreError, match=told), trials_on(killed, "cpu", "", print) as trials:
+        list(trials([0, 1]))
 
 
 @pytest.mark.slow
