@@ -99,9 +99,8 @@ def replaced_folder(out: Path) -> Iterator[Path]:
     Only one process at a time may do so. Raises RunError when the system refuses to write in it.
     """
     begin, end = f".{out.name}.", ".part"
-    leftover = re.compile(
-        rf"{re.escape(begin)}[^.]+{re.escape(end)}"
-    )  # not of `data.2` where `out` is `data`
+    # of `data`, and not of `data.2`
+    leftover = re.compile(rf"{re.escape(begin)}[^.]+{re.escape(end)}")
     with _said_of(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         for path in out.parent.iterdir():
