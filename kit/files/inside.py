@@ -33,9 +33,10 @@ def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
 def _leads(link: Path) -> Path:
     """Return where a link leads; one that leads to itself leads nowhere inside."""
     try:
-        return link.resolve()
-    except (OSError, RuntimeError):  # a loop, as Python before 3.13 says it
+        place = link.resolve()
+    except (OSError, RuntimeError):  # as Python before 3.13 says it
         return Path(link.anchor)
+    return Path(link.anchor) if place.is_symlink() else place
 
 
 def _found(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
