@@ -43,8 +43,8 @@ class CodeReader:
         self.drawn: list[DrawnPicture] = []
         self._names: dict[str, object] = {}
         self._functions: dict[str, ast.FunctionDef] = {}
-        self._pictures: dict[int, DrawnPicture] = {}
-        """By the call that drew it last."""
+        self._pictures: dict[ast.AST, DrawnPicture] = {}
+        """By the call that drew it last, which is kept: a later one could else take its place in memory."""
         self._seed: object = UNKNOWN
         self._nodes = self._depth = 0
         self._cell = CodeCell(at="", code="")
@@ -140,8 +140,8 @@ class CodeReader:
     def _value(self, node: ast.expr | None) -> object:
         """Return a value, or the picture that an expression draws."""
         for part in ast.walk(node) if node is not None else ():
-            if id(part) in self._pictures:
-                return self._pictures[id(part)]
+            if part in self._pictures:
+                return self._pictures[part]
         return value_of(node, self._names)
 
     def _bind(self, target: ast.expr | None, value: object) -> None:
@@ -245,13 +245,13 @@ class CodeReader:
             place = self._cell.line(call.lineno)
             raise NoStory(tr("{place}: draws too many pictures; keep those of the story", place=place))
         for words in prompts:
-            self._pictures[id(call)] = DrawnPicture(
+            self._pictures[call] = DrawnPicture(
                 at=self._cell.line(call.lineno),
                 prompt=words,
                 negative=named.get("negative_prompt") or "",
                 call=settings,
             )
-            self.drawn.append(self._pictures[id(call)])
+            self.drawn.append(self._pictures[call])
 
     def _save(self, call: ast.Call) -> None:
         """Remember where a picture is saved: `image.save("1.jpg")`, `image.images[0].save("1.jpg")`."""

@@ -150,6 +150,16 @@ def test_of_pictures_saved_under_one_name_the_last_counts(tmp_path: Path) -> Non
     assert story.notes == ["left out: cell 2, line 2, 1.jpg is drawn anew further below"]
 
 
+def test_no_call_of_a_later_cell_is_taken_for_one_that_drew_a_picture(tmp_path: Path) -> None:
+    for count in range(120):  # cells whose calls may come to lie where earlier ones did
+        called = ", ".join(f"other({number})" for number in range(count // 2))
+        others = f"one = {'(((1)))' if count % 2 else 1}\nothers = [{called}]\n"
+        cells = [drawing("二次元，试画", 3, "1.jpg")]
+        for at, one in enumerate(PROMPTS, 1):
+            cells += [others, drawing(one, at, f"{at}.jpg")]
+        assert [row.prompt for row in read(tmp_path, notebook(*cells)).rows] == list(PROMPTS)
+
+
 def test_of_more_pictures_those_saved_as_1_to_8_count(tmp_path: Path) -> None:
     story = read(tmp_path, notebook(drawing("二次元，试画", 3, "example.png"), drawings()))
     assert [row.prompt for row in story.rows] == list(PROMPTS)
