@@ -51,13 +51,12 @@ def withdrawn_if_stopped(folder: Path, names: Sequence[str]) -> Iterator[None]:
     before = set(_inside(folder, names))
     try:
         yield
-    except BaseException:
+    finally:
         if not (folder / "experiment.toml").exists():
             new = [path for path in _inside(folder, names) if path not in before]
             for path in reversed(new):  # what is in a folder before it
                 with suppress(OSError):
                     path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-        raise
 
 
 def _inside(folder: Path, names: Sequence[str]) -> list[Path]:

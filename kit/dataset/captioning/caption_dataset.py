@@ -61,10 +61,11 @@ def caption_dataset(
     Raises InputError where no picture can be opened, nothing is said of any, or a file that would be written
     was changed since it was read: it stays as it is.
     """
+    wanted = pictures_to_caption(places, wording)
     unopened, silent = dict[str, str](), list[str]()
     writer = _CaptionWriter(places, wording)
     try:
-        for number in pictures_to_caption(places, wording):
+        for number in wanted:
             one = places.pictures[number]
             try:
                 parts = captioner(_opened(one))
@@ -79,7 +80,7 @@ def caption_dataset(
             told()
     finally:
         writer.finish(notes)
-    if silent and not writer.found:
+    if silent and len(silent) + len(unopened) == len(wanted):
         raise InputError(str(places.root), [told_of_silent(silent, captioner.if_silent)])
     if len(unopened) == len(places.pictures):
         faults = [tr("{name} {fault}", name=name, fault=why) for name, why in unopened.items()]
@@ -140,7 +141,6 @@ class _CaptionWriter:
 
     def __init__(self, places: CaptionPlaces, wording: CaptionWording) -> None:
         self.places = places
-        self.found = 0
         self.written: dict[int, str] = {}
         self.replaced: dict[int, str] = {}
         self.backup: Path | None = None
@@ -150,7 +150,6 @@ class _CaptionWriter:
 
     def take(self, number: int, text: str) -> None:
         """Take the caption of a picture, and write those that wait when it is time to."""
-        self.found += 1
         if text != self.places.pictures[number].caption.text:
             self._waiting[number] = text
         if time.monotonic() - self._wrote >= WRITE_EVERY_S:

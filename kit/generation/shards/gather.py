@@ -17,7 +17,7 @@ from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.inside import refuse_links_out
 from kit.generation.batching import BATCHING
-from kit.generation.shards.machines import GATHERED, RUN_JSON, SHARD, SHARD_PANELS, distinct, machines_of
+from kit.generation.shards.machines import GATHERED, RUN_JSON, distinct, machines_of, without_shard
 from kit.generation.shards.missing_parts import absent_shards, unfinished_shards
 from kit.generation.shards.run_parts import RunPart, conflicts, input_files, left_behind, read_part
 from kit.images.decode import PictureError, read_picture_file
@@ -159,7 +159,7 @@ def _write_told(run: Run, drawers: Sequence[RunPart]) -> Iterator[str]:
 
     Before the pictures: a row stands for one of which both are true.
     """
-    told = {key: value for key, value in drawers[0].identity.items() if key not in (SHARD, SHARD_PANELS)}
+    told = without_shard(drawers[0].identity)
     machines = [machine for part in drawers for machine in machines_of(part.identity)]
     if len(unlike := distinct(machines)) > 1:
         told[GATHERED] = unlike

@@ -24,6 +24,11 @@ def machines_of(identity: Mapping[str, Any]) -> list[Any]:
     )
 
 
+def without_shard(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what run.json says but for the part that the folder holds."""
+    return {key: value for key, value in identity.items() if key not in (SHARD, SHARD_PANELS)}
+
+
 def distinct(machines: Iterable[Any]) -> list[Any]:
     """Return each machine once, in their order."""
     found: list[Any] = []
@@ -53,5 +58,5 @@ def resumed_identity(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
         if GATHERED in before:
             told[GATHERED] = distinct([*machines_of(before), *machines_of(told)])
         if before.get(SHARD) != told.get(SHARD):
-            told = {key: value for key, value in told.items() if key not in (SHARD, SHARD_PANELS)}
+            told = without_shard(told)
     return told
