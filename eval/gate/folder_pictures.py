@@ -24,7 +24,7 @@ from kit.threads import batches_ahead, results_in_turn
 
 SURE_SIDE = 256
 """Pixels of the shorter side below which they are always tried: at 128 sets moved by .25, at 64 by 2.3."""
-BATCH, PIXELS = 64, 2**26
+BATCH, PIXELS = 32, 2**26
 """Pictures scored at once, and pixels decoded at once: 64 times 1024 x 1024, 256 MiB."""
 _DEEP = ("I", "F")
 """How modes begin whose values go beyond 255."""

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from transformers import CLIPImageProcessor
 
-from eval.scorers.preprocess import Preparation
+from eval.scorers.preprocess import Preparation, stacked
 from eval.scorers.protocols import Metric, Scorer, Stamp
 from eval.scorers.weights_file import weights_file
 from kit.dataset.filters import FilterStep, SourcePicture
@@ -90,7 +90,7 @@ class AestheticScorer:
         scores: list[float] = []
         rows = [np.empty((0, self._network.config.projection_dim), np.float32)]
         for cuts in batches_ahead(self.preparation.cut, panels, BATCH):
-            pixels = self.preparation.scaled(torch.stack(cuts).to(self.device))
+            pixels = self.preparation.scaled(stacked(cuts).to(self.device))
             seen = self._network(pixel_values=pixels)
             scores += seen.logits[:, 0].float().tolist()
             rows.append(seen.hidden_states.float().cpu().numpy())

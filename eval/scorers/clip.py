@@ -15,6 +15,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
+from eval.scorers.preprocess import stacked
 from eval.scorers.protocols import Stamp
 from eval.scorers.weights_file import weights_file
 from kit.embedded import EMBEDDED
@@ -100,7 +101,7 @@ class ClipEncoder:
             raise ScoreError(tr("an encoder needs at least 1 picture, got 0"))
         rows = []
         for pixels in batches_ahead(self._prepared, panels, BATCH):
-            rows.append(self._network.encode_image(torch.stack(pixels).to(self.device), normalize=True))
+            rows.append(self._network.encode_image(stacked(pixels).to(self.device), normalize=True))
         return torch.cat(rows).float().cpu().numpy()
 
     def _prepared(self, panel: Image) -> Tensor:

@@ -1,5 +1,7 @@
 """CLIP's preprocessing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
@@ -64,6 +66,15 @@ class Preparation:
         mean, std = self._mean.to(cuts.device), self._std.to(cuts.device)
         scaled: Tensor = (cuts.permute(0, 3, 1, 2).float() * self._factor - mean) / std
         return scaled
+
+
+def stacked(prepared: Sequence[Tensor]) -> Tensor:
+    """Return pictures as one batch, put together by this thread alone.
+
+    torch would have all its threads copy, which wait for the cores that are reading the next pictures: on an
+    H200 with 16 cores that took half of the time of scoring files.
+    """
+    return torch.from_numpy(np.stack([one.numpy() for one in prepared]))
 
 
 def _middle(picture: Image.Image, length: int) -> Image.Image:

@@ -15,7 +15,7 @@ from kit.models.kolors.unet import regions
 SHAPES = 64
 """More than SDXL's UNet has of blocks that differ in widths; torch stops compiling after 8."""
 COMPILED_SAVES, COMPILING_S = 0.17, 72.0
-"""Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
+"""Share of the time that compiling saves, and the most it cost, on an H200 with 16 cores."""
 
 
 def compiling_pays(seconds: float, kinds: int) -> bool:
@@ -28,7 +28,7 @@ def compiled_in_turn(networks: Sequence[SDXLUNet | SDXLVAEDecoder], share: Compi
 
     Inductor keeps what one process of a machine compiled in a folder that all read, so the shares of others
     are there by the time that their turn comes. What cannot be compiled runs as before. No kernel is chosen
-    by how fast it was just now where that decides the last bits: each process draws the same.
+    by how fast it was just now where that decides the last bits, which differ between processes all the same.
     """
     torch._inductor.config.deterministic = True
     torch._dynamo.config.suppress_errors = True  # torch has no public way to fall back

@@ -10,8 +10,6 @@ Origin = Literal["probe", "table", "scaled"]
 """Measured on this machine, measured on a card of the same name, or scaled from another card."""
 READING = 1.12
 """What reading an anchor costs, as a factor of a picture's steps (docs/consistency.md)."""
-COMPILING_TOOK_S = 37.0
-"""What compiling took (docs/benchmarks.md); it is done where it saves twice as much."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

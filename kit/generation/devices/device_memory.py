@@ -87,7 +87,7 @@ def take_over(device: str) -> str:
     if ":" in device:
         torch.cuda.set_device(device)
     # 2 GiB less are held; the public way is an environment variable, which torch reads only at import
-    torch.cuda.memory._set_allocator_settings("expandable_segments:True")
+    torch._C._accelerator_setAllocatorSettings("expandable_segments:True")
     return torch.cuda.get_device_name()
 
 
