@@ -3,7 +3,8 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ class ProgressBar:
         """Begin a task whose size is not known yet; a quiet one says nothing of its own accord."""
         self._progress, self._task, self._quiet = progress, task, quiet
         self._number = progress.add_task(task, total=None, pace="")
-        self._began, self._there = time.monotonic(), 0
+        self._counted = [(time.monotonic(), 0)]
+        """When how many were done: at first, and after each batch."""
 
     @property
     def speed(self) -> float | None:
@@ -36,20 +38,22 @@ class ProgressBar:
     def note(self, text: str) -> None:
         """Show what goes on while nothing can be counted; the first pace is measured from here."""
         self.show(text)
-        if self._done == self._there:
-            self._began = time.monotonic()
+        if len(self._counted) == 1:
+            self._counted = [(time.monotonic(), self._done)]
 
     def begin(self, total: int, done: int) -> None:
         """Say how many there are and how many are done."""
         self._progress.update(self._number, total=total, completed=done)
-        self._began, self._there = time.monotonic(), done
+        self._counted = [(time.monotonic(), done)]
         if done < total and not self._quiet:
             self.tell()
 
     def advance(self, count: int, note: str = "") -> None:
         """Count that so many more are done, and show the note, or the rate."""
-        first = self._done == self._there
+        first = len(self._counted) == 1
         self._progress.advance(self._number, count)
+        if count:
+            self._counted.append((time.monotonic(), self._done))
         self.show(note or (tr("{speed:.1f}/s", speed=self.speed) if self.speed else ""))
         if first and self._left and not self._quiet:
             self.tell()
@@ -75,8 +79,8 @@ class ProgressBar:
         """Return how far it is, what is noted, how long a piece takes and all that is left will."""
         task = self._progress.tasks[0]
         total = int(task.total) if task.total else None
-        new, left = self._done - self._there, self._left
-        each = (time.monotonic() - self._began) / new if new > 0 and left else None
+        left = self._left
+        each = seconds_each(self._counted) if left else None
         left_s = each * left if each is not None else None
         return TaskState(self._task, self._done, total, task.fields["pace"], each, left_s)
 
@@ -114,6 +118,29 @@ class NotesFirst:
     def advance(self, count: int, note: str = "") -> None:
         """Count that so many more are done."""
         self._bar.advance(count, note)
+
+
+def seconds_each(counted: Sequence[tuple[float, int]]) -> float | None:
+    """Return how long a piece takes, None before the first.
+
+    What counts is the later half of the time: the first batch loads what it needs, or compiles it.
+
+    Args:
+        counted: when, in seconds, how many were done; at first, and after each batch.
+
+    >>> seconds_each([(0, 0), (70, 8), (80, 16), (90, 24), (100, 32), (110, 40), (120, 48), (140, 64)])
+    1.25
+    """
+    (began, before), (now, done) = counted[0], counted[-1]
+    if done == before:
+        return None
+    if now == began:
+        return 0.0
+    half = (began + now) / 2
+    after = bisect(counted, half, key=lambda one: one[0])
+    (start, there), (end, then) = counted[after - 1], counted[after]
+    by_half = there + (then - there) * (half - start) / (end - start)
+    return (now - half) / (done - by_half)
 
 
 def lasting(seconds: float) -> str:

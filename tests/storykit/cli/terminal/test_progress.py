@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storykit.cli.terminal.progress import progress_bar
+from storykit.cli.terminal.progress import progress_bar, seconds_each
 
 
 class Spoken(StringIO):
@@ -42,6 +42,32 @@ def test_the_number_is_told_before_the_first_is_done_and_a_forecast_after_the_fi
     assert second.startswith("... drawing: 8 of 16, ")
     assert " s each, about " in second
     assert second.endswith(" left")
+
+
+@pytest.mark.parametrize(
+    ("counted", "expected"),
+    [
+        ([(5.0, 3)], None),
+        ([(5.0, 3), (5.0, 3)], None),
+        ([(5.0, 3), (5.0, 11)], 0.0),
+        ([(5.0, 3), (21.0, 11)], 2.0),
+        ([(0.0, 0), (2.0, 1), (4.0, 2), (6.0, 3)], 2.0),
+        ([(0.0, 0), (2.0, 8), (2.0, 16), (4.0, 24), (4.0, 32)], 0.125),
+    ],
+)
+def test_a_piece_takes_what_it_took_in_the_later_half_of_the_time(
+    counted: list[tuple[float, int]], expected: float | None
+) -> None:
+    assert seconds_each(counted) == expected
+
+
+def test_a_first_batch_that_compiles_is_soon_forgotten_in_the_forecast() -> None:
+    counted = [(0.0, 0), *((55.0 + 13 * number, 8 * number) for number in range(1, 21))]
+    far = [seconds_each(counted[: number + 1]) / (13 / 8) for number in range(1, 21)]
+    assert far[0] > 5
+    assert far[4] < 1.5
+    assert max(far[9:]) <= 1.01
+    assert min(far) >= 0.99
 
 
 def test_nothing_is_announced_where_all_is_done() -> None:
