@@ -40,11 +40,11 @@ class Duration:
 
 
 def duration(load: DrawingLoad, pace: Pace, settings: DrawSettings, devices: int = 1) -> Duration:
-    """Return how long drawing a load takes; on several GPUs each loads the base for itself."""
+    """Return how long drawing a load takes; several GPUs load the base at the same time."""
     if not load.pictures:
         return Duration(seconds=0.0, low=0.0, high=0.0)
     reading = 1 + (READING - 1) * load.readers / load.pictures
     steps = load.rows * settings.work * pace.step_s * reading / devices
     drawing = steps + load.pictures * pace.picture_s / devices
-    seconds = pace.start_s * devices + drawing
+    seconds = pace.start_s + drawing
     return Duration(seconds=seconds, low=seconds * pace.low, high=seconds * pace.high)

@@ -101,7 +101,7 @@ def test_anchors_that_are_drawn_beside_their_readers_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "steps", "devices", "seconds"), [(0, 50, 1, 0.0), (10, 10, 1, 25.0), (10, 10, 2, 27.5)]
+    ("pictures", "steps", "devices", "seconds"), [(0, 50, 1, 0.0), (10, 10, 1, 25.0), (10, 10, 2, 17.5)]
 )
 def test_time_is_start_steps_and_decoding_shared_by_the_devices(tmp_path, pictures, steps, devices, seconds):
     loaded = load_experiment(experiment(tmp_path, steps=steps))
