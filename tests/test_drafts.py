@@ -18,7 +18,7 @@ from kit.experiment.run import Run
 from kit.experiment.tables import DraftTable
 from kit.generation.batching import recorded_batches
 from kit.generation.generate import GenerateReport, draw_experiment, generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.images.png_metadata import PARAMETERS, RECIPE
 from kit.models.base import load_base
 

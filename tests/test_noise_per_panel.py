@@ -14,7 +14,7 @@ from kit.errors import RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run, Slot
 from kit.generation.generate import generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.recipe import request_of
 from kit.images.png_metadata import PARAMETERS, RECIPE

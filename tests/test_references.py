@@ -17,7 +17,7 @@ from kit.experiment.references.image_prompt_record import reference_file
 from kit.experiment.run import Run
 from kit.files.encodings import sha256_bytes
 from kit.generation.generate import generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import Painter
 from kit.generation.recipe import plan_run
 from kit.images.png_metadata import QUICK, encoded

@@ -108,7 +108,7 @@ def _tell() -> Iterator[str]:
         gpus=tuple(_gpus()),
         threads=torch.get_num_threads(),
     ).model_dump_json()
-    import kit.generation.kolors_painter  # noqa: F401
+    import kit.generation.kolors.kolors_painter  # noqa: F401
 
     yield DRAWS
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest
 from kit.lora.lora import find_lora
 from kit.models.base import load_base
@@ -36,7 +36,7 @@ class Bench:
     def __init__(self, device: str, dtype: torch.dtype = torch.float32) -> None:
         """Load the embedded base on a device in a precision."""
         self._painter = KolorsPainter(load_base("mini"), device)
-        self._painter._dtype = dtype
+        self._painter._networks.dtype = dtype
 
     def draw(
         self,

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from kit.embedded import EMBEDDED
-from kit.generation.denoiser import CachedProjection, Denoiser
 from kit.generation.devices.multi_gpu import load_painter
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.denoiser import CachedProjection, Denoiser
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.lora.blocks import NAMES, REST, block_of, groups_of
 from kit.lora.lora import LoadedLora, embedded_loras, find_lora
@@ -181,10 +181,10 @@ class Bench:
 @contextmanager
 def reading(painter: KolorsPainter, blocks: frozenset[str], texts: Sequence[str]) -> Iterator[None]:
     """Have some blocks of the UNet read other texts than the others do, one a picture."""
-    denoiser = painter._denoiser
+    denoiser = painter._networks.denoiser
     layers = {name: one for name, one in denoiser.unet.named_modules() if isinstance(one, CachedProjection)}
     chosen = [one for name, one in layers.items() if name.startswith("blocks.") and block_of(name) in blocks]
-    other = painter._texts.of([*texts, *[""] * len(texts)])[0]
+    other = painter._networks.texts.of([*texts, *[""] * len(texts)])[0]
 
     def set_text(cross: Tensor) -> None:
         Denoiser.set_text(denoiser, cross)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_bytes
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import ALONE, BatchPlan, CompileShare, DrawFailure, PanelRequest
 from kit.models.base import load_base
 from kit.models.kolors.unet import regions
@@ -64,7 +64,7 @@ def draw(base: str, device: str, share: CompileShare, settings: DrawSettings, ou
     for turn in ("first", "again"):
         folder = out / turn
         folder.mkdir(parents=True)
-        with noted({"unet": painter._denoiser.unet, "decoder": painter._decoder}) as parts:
+        with noted({"unet": painter._networks.denoiser.unet, "decoder": painter._networks.decoder}) as parts:
             drawn = painter.draw(requests, settings, plan)
         (folder / "parts.json").write_text(json.dumps(parts))
         for number, picture in enumerate(drawn):

@@ -23,8 +23,8 @@ from kit.embedded import EMBEDDED
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.tables import DraftTable
-from kit.generation import kolors_painter
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors import drawing_loop
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.dpm_solver import LEAST, DpmSolver, karras_spaced, noise_levels
 from kit.models.base import load_base
@@ -94,12 +94,12 @@ SPACINGS: dict[str, Callable[[int], list[float]]] = {
 @contextmanager
 def spaced_by(spacing: Callable[[int], list[float]]) -> Iterator[None]:
     """Have the painter solve drafts at other levels for a while."""
-    usual = kolors_painter.solver_of
-    kolors_painter.solver_of = lambda how, first: DpmSolver(spacing(how.steps)[first:])
+    usual = drawing_loop.solver_of
+    drawing_loop.solver_of = lambda how, first: DpmSolver(spacing(how.steps)[first:])
     try:
         yield
     finally:
-        kolors_painter.solver_of = usual
+        drawing_loop.solver_of = usual
 
 
 def spacings(painter: KolorsPainter, requests: Sequence[PanelRequest], final: Pictures) -> list[list[str]]:

@@ -123,8 +123,9 @@ def watch_painting(times: Times, before: Callable[[], None]) -> None:
     begin = time.time()
     import torch
 
-    from kit.generation import kolors_painter as module
-    from kit.generation.kolors_painter import KolorsPainter
+    from kit.generation.kolors import kolors_painter as module
+    from kit.generation.kolors.drawing_loop import DrawingLoop
+    from kit.generation.kolors.kolors_painter import KolorsPainter
     from kit.models.networks import Base
 
     times.note(Phase(name="imports", begin=begin, end=time.time()))
@@ -133,7 +134,7 @@ def watch_painting(times: Times, before: Callable[[], None]) -> None:
         for method in ("text_encoder", "unet", "vae_decoder"):
             if method in vars(base):
                 times.watch(base, method, "weights")
-    denoise = KolorsPainter._denoise
+    denoise = DrawingLoop.denoise
 
     def waited(*arguments: Any, **named: Any) -> Any:
         latents = denoise(*arguments, **named)
@@ -141,8 +142,8 @@ def watch_painting(times: Times, before: Callable[[], None]) -> None:
             torch.cuda.synchronize()
         return latents
 
-    KolorsPainter._denoise = waited  # type: ignore[method-assign]
-    times.watch(KolorsPainter, "_denoise", "denoising")
+    DrawingLoop.denoise = waited  # type: ignore[method-assign]
+    times.watch(DrawingLoop, "denoise", "denoising")
     times.watch(module, "decoded", "decoding")
     times.watch(KolorsPainter, "_compile", "compiling")
     times.watch(KolorsPainter, "encode_prompts", "texts")

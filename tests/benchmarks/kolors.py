@@ -25,9 +25,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.compiling import compiled_in_turn
 from kit.generation.devices.device_memory import TILES, USUAL_SIDE
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.compiling import compiled_in_turn
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import ALONE, DrawResult, PanelRequest, RedrawRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
@@ -195,8 +195,8 @@ def part_ours(bench: Bench) -> Json:
     }  # fmt: skip
     if (bench.out / "text.pt").is_file():
         result |= _parity(bench, painter)
-    painter._denoiser.run_compiled(rows=[2 * PANELS])
-    [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
+    painter._networks.denoiser.run_compiled(rows=[2 * PANELS])
+    [_] = compiled_in_turn([painter._networks.denoiser.unet, painter._networks.decoder], ALONE)
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):
         result[f"{turn}_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
@@ -204,8 +204,8 @@ def part_ours(bench: Bench) -> Json:
     result["other_strength_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
     latent = torch.randn(1, 4, bench.size // 8, bench.size // 8, device=bench.device)
     with torch.inference_mode():
-        decoded(painter._decoder, latent[0])
-        result["decode_s"] = bench.timed(lambda: decoded(painter._decoder, latent[0]))
+        decoded(painter._networks.decoder, latent[0])
+        result["decode_s"] = bench.timed(lambda: decoded(painter._networks.decoder, latent[0]))
     result["compiled_memory"] = bench.gpu()
     return result
 
@@ -213,16 +213,16 @@ def part_ours(bench: Bench) -> Json:
 def _parity(bench: Bench, painter: KolorsPainter) -> Json:
     """Return how far text states and latents are from DiffSynth's, relative to theirs, root mean square."""
     request = bench.requests(1)
-    half = str(painter._dtype).removeprefix("torch.")
+    half = str(painter._networks.dtype).removeprefix("torch.")
     pooled, cross = torch.load(bench.out / "text.pt")
-    ours = [part.cpu() for part in painter._texts.of([request[0].prompt])]
+    ours = [part.cpu() for part in painter._networks.texts.of([request[0].prompt])]
     texts = zip(ours, (cross, pooled), strict=True)
     result: Json = {"text": [_relative(one[0].float(), other[0]) for one, other in texts]}
     for steps in PARITY_STEPS:
         theirs, bf16 = (torch.load(bench.out / f"latents-{name}-{steps}.pt") for name in (half, "bfloat16"))
         with torch.inference_mode():
             noise = first_noise(request[0].seed, bench.settings(), bench.device)
-            latents = painter._denoise(noise, request, bench.settings(steps)).float().cpu()
+            latents = painter._loop.denoise(noise, request, bench.settings(steps)).float().cpu()
         result[f"latents_{steps}"] = {"ours": _relative(latents, theirs), "bf16": _relative(bf16, theirs)}
     return result
 
@@ -313,8 +313,8 @@ def part_drafts(bench: Bench) -> Json:
     result: Json = {}
     for way in ("eager", "compiled"):
         if way == "compiled":
-            painter._denoiser.run_compiled(rows=[2 * PANELS, PANELS])
-            [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
+            painter._networks.denoiser.run_compiled(rows=[2 * PANELS, PANELS])
+            [_] = compiled_in_turn([painter._networks.denoiser.unet, painter._networks.decoder], ALONE)
             painter.draw(bench.requests(), replace(final, steps=4, guidance_until=0.5))
         for name, how in kinds.items():
             painter.draw(bench.requests(), replace(how, steps=3))

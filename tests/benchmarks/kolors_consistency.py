@@ -20,7 +20,7 @@ from torch import Tensor
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Slot
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, PanelRequest
 from kit.generation.recipe import request_of
 from kit.generation.sampling.first_noise import first_noise
@@ -43,7 +43,7 @@ def latents(painter: KolorsPainter, requests: list[PanelRequest], settings: Draw
     """Return the latents of panels that are drawn together."""
     noise = torch.cat([first_noise(request.seed, settings, painter.device) for request in requests])
     with torch.inference_mode():
-        return painter._denoise(noise, requests, settings)
+        return painter._loop.denoise(noise, requests, settings)
 
 
 def timed(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kit.experiment.controls.control_record import ControlRecord
 from kit.files.encodings import sha256_bytes
 from kit.generation.controls.control import Control, map_pixels
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.images.png_metadata import encoded
 from kit.models.base import load_base
@@ -89,11 +89,13 @@ def parity(bench: "Bench", painter: KolorsPainter, request: PanelRequest) -> Jso
 
     "free" is how far it is where the panel is not held.
     """
-    engine, step = painter._denoiser, scheduler(bench.steps).timesteps[:1]
+    engine, step = painter._networks.denoiser, scheduler(bench.steps).timesteps[:1]
     with torch.inference_mode():
-        cross, pooled = painter._texts.of([request.prompt])
-        noise = painter._first_noise([request], bench.settings())
-        now = painter._controlnets.held([request], cross[None], range(1), bench.size, engine.dtype).at(0)
+        cross, pooled = painter._networks.texts.of([request.prompt])
+        noise = painter._loop.first_noise([request], bench.settings())
+        now = painter._networks.controlnets.held(
+            [request], cross[None], range(1), bench.size, engine.dtype
+        ).at(0)
         assert now is not None
         engine.set_text(cross)
         ours = engine.at(step, pooled, now)(now.with_maps(noise))

@@ -13,9 +13,9 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWi
 
 from kit.experiment.references.image_prompt_record import UNET_PARTS, ImagePromptRecord
 from kit.files.encodings import sha256_bytes
-from kit.generation.compiling import compiled_in_turn
 from kit.generation.ip_adapter.picture_attention import looking
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.compiling import compiled_in_turn
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import ALONE, PanelRequest
 from kit.generation.references.image_prompt import ImagePrompt
 from kit.images.png_metadata import encoded
@@ -77,8 +77,8 @@ def part_ip_adapter_compiled(bench: "Bench") -> Json:
     folder, settings, painter, result = adapter_of(bench), bench.settings(), bench.painter(), Json()
     kinds = {"free": bench.requests(), "a picture each": shown(bench, folder, 1)}
     painter.draw(kinds["a picture each"], replace(settings, steps=1))
-    painter._denoiser.run_compiled(rows=[2 * len(kinds["free"])])
-    [_] = compiled_in_turn([painter._denoiser.unet, painter._decoder], ALONE)
+    painter._networks.denoiser.run_compiled(rows=[2 * len(kinds["free"])])
+    [_] = compiled_in_turn([painter._networks.denoiser.unet, painter._networks.decoder], ALONE)
     for name, requests in kinds.items():
         seconds = bench.timed(lambda: painter.draw(requests, replace(settings, steps=2)))  # noqa: B023
         result[name] = {"compiling_s": seconds, **_drawn(bench, painter, requests, settings)}
@@ -143,13 +143,13 @@ def parity(bench: "Bench", painter: KolorsPainter, request: PanelRequest) -> Jso
 
     "free" is how far it is where the panel looks at nothing.
     """
-    engine, step = painter._denoiser, scheduler(bench.steps).timesteps[:1]
+    engine, step = painter._networks.denoiser, scheduler(bench.steps).timesteps[:1]
     with torch.inference_mode():
-        cross, pooled = painter._texts.of([request.prompt, request.negative])
-        noise = painter._first_noise([request], bench.settings()).repeat(2, 1, 1, 1)
+        cross, pooled = painter._networks.texts.of([request.prompt, request.negative])
+        noise = painter._loop.first_noise([request], bench.settings()).repeat(2, 1, 1, 1)
         engine.set_text(cross)
         free = engine.at(step, pooled)(noise)
-        prompted = painter._pictures.prompted([request], 1, range(1), engine, "auto")
+        prompted = painter._networks.pictures.prompted([request], 1, range(1), engine, "auto")
         with looking(engine.lookers, prompted) as look:
             look(0, len(noise))
             ours = engine.at(step, pooled)(noise)

@@ -20,7 +20,7 @@ from kit.files.encodings import sha256_of
 from tests.benchmarks.machine import commit, today, versions
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPILING = "import kit.generation.compiling; kit.generation.compiling.COMPILING_S = -1.0; "
+COMPILING = "import kit.generation.kolors.compiling; kit.generation.kolors.compiling.COMPILING_S = -1.0; "
 """Makes compiling pay for any number of pictures."""
 Json = dict[str, Any]
 

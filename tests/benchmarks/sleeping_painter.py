@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, PanelRequest
 
 BATCH = 8

@@ -29,7 +29,7 @@ def before_drawing(drawing: Drawing) -> None:
 
         sleep_in_place_of_drawing(drawing.sleep)
     if drawing.eager:
-        from kit.generation import compiling
+        from kit.generation.kolors import compiling
 
         compiling.COMPILING_S = float("inf")
 

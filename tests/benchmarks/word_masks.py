@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
 from kit.world.captions import describe

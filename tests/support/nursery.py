@@ -16,7 +16,7 @@ from typing import IO
 PATIENCE_S = 600.0
 """After which a process that does nothing is taken for dead."""
 BOARD = ("uvicorn", "pandas", "storykit.board.app")
-DRAWING = ("kit.generation.kolors_painter", "kit.generation.generate")
+DRAWING = ("kit.generation.kolors.kolors_painter", "kit.generation.generate")
 PUBLISHING = ("submissions.publish",)
 """What a board, drawing and publishing would import first; not the SDK, which reads its environment then."""
 _NURSERY = """

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kit.embedded import EMBEDDED
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
@@ -97,11 +97,11 @@ class UnfinishedPainter(KolorsPainter):
         """Return the latents after each step, from 1; guided as `draw` guides."""
         latents = torch.cat([first_noise(request.seed, settings, "cpu") for request in requests])
         prompts = [request.prompt for request in requests] + [request.negative for request in requests]
-        cross, pooled = self._texts.of(prompts)
-        self._denoiser.set_text(cross)
+        cross, pooled = self._networks.texts.of(prompts)
+        self._networks.denoiser.set_text(cross)
         sizes, sampler, found = time_ids(len(prompts), settings.size, "cpu"), scheduler(settings.steps), {}
         for number, step in enumerate(sampler.timesteps, 1):
-            predicted = self._denoiser(torch.cat([latents, latents]), step[None], sizes, pooled)
+            predicted = self._networks.denoiser(torch.cat([latents, latents]), step[None], sizes, pooled)
             wanted, unwanted = predicted.chunk(2)
             latents = sampler.step(unwanted + settings.cfg * (wanted - unwanted), step, latents)
             found[number] = list(latents)
@@ -110,7 +110,7 @@ class UnfinishedPainter(KolorsPainter):
     @torch.inference_mode()
     def decoded(self, latents: Sequence[Tensor]) -> list[Pictures | None]:
         """Return the pictures of latents; None of what has one colour all over."""
-        drawn = (decoded(self._decoder, latent) for latent in latents)
+        drawn = (decoded(self._networks.decoder, latent) for latent in latents)
         return [None if isinstance(picture, DrawFailure) else np.asarray(picture) for picture in drawn]
 
 

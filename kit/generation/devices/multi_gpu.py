@@ -52,7 +52,7 @@ def load_painter(base: BaseChoice, device: str = "auto", compile_share: CompileS
         from kit.generation.diffusers_painter import load_diffusers_painter
 
         return load_diffusers_painter(base, device)
-    from kit.generation.kolors_painter import KolorsPainter
+    from kit.generation.kolors.kolors_painter import KolorsPainter
     from kit.models.base import load_base
 
     return KolorsPainter(load_base(base), device, compile_share)

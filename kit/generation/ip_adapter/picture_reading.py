@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from kit.errors import InputError, WeightsError
 from kit.experiment.drawing.draw_settings import Memory
 from kit.files.encodings import sha256_bytes
-from kit.generation.denoiser import Denoiser
 from kit.generation.ip_adapter.faces import FaceAnalyser, FoundFace
 from kit.generation.ip_adapter.picture_attention import PictureKeys, PromptedPanels
+from kit.generation.kolors.denoiser import Denoiser
 from kit.generation.painter import PanelRequest
 from kit.generation.references.image_prompt import ImagePrompt
 from kit.messages import tr

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kit.errors import RunError
 from kit.generation.anchors.shared_attention import Sharing
-from kit.generation.denoiser import Denoiser
+from kit.generation.kolors.denoiser import Denoiser
 from kit.generation.painter import PanelRequest, refused
 from kit.generation.repair.guided_filter import guided
 from kit.messages import joined, tr

@@ -1,7 +1,7 @@
 import pytest
 from fakes import toy_base
 
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.models.base import load_base
 
 

@@ -18,7 +18,7 @@ from kit.experiment.notes import notes_on
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
 from kit.generation.generate import draw_experiment, generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.lora.blocks import strengths_of
 from kit.lora.formats import read_content
 from kit.lora.inspection import bases_of, loaders_of, problems_of
@@ -304,7 +304,7 @@ def test_a_run_has_the_same_files_in_every_language(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("STORYKIT_LANG", language)
         run = make_run(tmp_path / language, f'base = "{toy_base()}"')
         painter, progress = real_painter(), HeardProgress()
-        vars(painter)["_decoder"] = OnceGrey(painter._decoder)
+        vars(painter._networks)["decoder"] = OnceGrey(painter._networks.decoder)
         faults[language] = list(generate(run, [painter], progress).faults.values())
         files[language] = files_of(run)
         assert bool(english_sentences("; ".join(progress.notes))) == (language == "en")

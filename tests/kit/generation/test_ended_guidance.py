@@ -13,7 +13,7 @@ from kit.errors import RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.anchors.joining import join_anchors, sharing_of
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.dpm_solver import solver_of
 from kit.generation.sampling.first_noise import first_noise
@@ -34,7 +34,7 @@ READING = [
 def exact() -> KolorsPainter:
     """The toy base in fp64: fp32's rounding, which depends on the batch, would hide a mistake."""
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    painter._dtype = torch.float64
+    painter._networks.dtype = torch.float64
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     return painter
 
@@ -48,10 +48,12 @@ def both_halves(painter: KolorsPainter, requests: list[PanelRequest], settings: 
     joined = join_anchors(requests)
     drawn = [*requests, *joined.beside]
     latents, solver = noise(drawn, settings), solver_of(settings)
-    cross, pooled = painter._texts.of([*(row.prompt for row in drawn), *(row.negative for row in drawn)])
-    engine = painter._denoiser
+    cross, pooled = painter._networks.texts.of(
+        [*(row.prompt for row in drawn), *(row.negative for row in drawn)]
+    )
+    engine = painter._networks.denoiser
     engine.set_text(cross)
-    engine.share(sharing_of(joined, drawn, painter._texts))
+    engine.share(sharing_of(joined, drawn, painter._networks.texts))
     for number, step in enumerate(solver.timesteps):
         rows = torch.cat([latents, latents])
         wanted, unwanted = engine(rows, step[None], time_ids(len(rows), settings.size), pooled).chunk(2)
@@ -66,8 +68,8 @@ def test_once_guidance_has_ended_the_unwanted_rows_decide_nothing(exact, request
     how = replace(ENDED, steps=4, guidance_until=0.5, sampler=sampler)
     with torch.inference_mode():
         expected = both_halves(exact, requests, how)
-        found = exact._denoise(noise(requests, how), requests, how)
-        guided = exact._denoise(noise(requests, how), requests, replace(how, guidance_until=1.0))
+        found = exact._loop.denoise(noise(requests, how), requests, how)
+        guided = exact._loop.denoise(noise(requests, how), requests, replace(how, guidance_until=1.0))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-8)
     assert (found - guided).abs().max() > 1e-4
 
@@ -89,7 +91,7 @@ class CountedRows(nn.Module):
     [(4.0, 1.0, [4, 4, 4]), (4.0, 0.67, [4, 4, 2]), (4.0, 0.01, [4, 2, 2]), (1.0, 0.67, [2, 2, 2])],
 )
 def test_unguided_steps_compute_half(painter, cfg, until, rows):
-    painter._denoiser.unet = counted = CountedRows(painter._denoiser.unet)
+    painter._networks.denoiser.unet = counted = CountedRows(painter._networks.denoiser.unet)
     painted(painter, PLAIN, replace(CFG4, cfg=cfg, guidance_until=until))
     assert counted.rows == rows
 

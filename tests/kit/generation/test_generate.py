@@ -16,7 +16,7 @@ from PIL import Image
 from kit.errors import RunError
 from kit.files.encodings import sha256_of
 from kit.generation.generate import generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.images.thumbnails import SHEET_SIDE, thumbnail_path
 from kit.models.base import load_base
 

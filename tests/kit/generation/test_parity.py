@@ -13,7 +13,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
@@ -89,7 +89,7 @@ def both(request: pytest.FixtureRequest) -> tuple[KolorsPainter, Theirs]:
     lora = find_lora(request.param) if request.param else None
     painter = KolorsPainter(load_base("mini"), "cpu")
     painter.encode_prompts([*TEXTS, NEGATIVE])
-    painter._dtype = EXACT
+    painter._networks.dtype = EXACT
     painter.set_lora(lora, STRENGTH if lora else 1.0)
     return painter, Theirs(lora)
 
@@ -104,8 +104,8 @@ def test_latents_and_pictures_are_those_of_diffsynths_pipeline(both, size, panel
     ]
     with torch.inference_mode():
         noise = torch.cat([first_noise(request.seed, settings, "cpu") for request in requests])
-        latents = painter._denoise(noise.to(EXACT), requests, settings)
-        pictures = [decoded(painter._decoder, latent.float()) for latent in latents]
+        latents = painter._loop.denoise(noise.to(EXACT), requests, settings)
+        pictures = [decoded(painter._networks.decoder, latent.float()) for latent in latents]
     for request, latent, picture in zip(requests, latents, pictures, strict=True):
         expected, their_picture = theirs.draw(request, settings)
         assert (latent - expected).abs().max() <= 1e-4 * expected.std()

@@ -10,7 +10,7 @@ from kit.errors import InputError, LoraError
 from kit.experiment.config import load_experiment
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.generation.generate import generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.recipe import check_drawable
 from kit.lora.lora import load_lora
 from kit.models.base import load_base

@@ -15,7 +15,7 @@ from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
 from toy_training import SilentListener
 
-from kit.generation.denoiser import Denoiser
+from kit.generation.kolors.denoiser import Denoiser
 from kit.lora.convert import convert_lora
 from kit.lora.formats import Content, LoraPair, read_content
 from kit.lora.inspection import NOTEBOOK_ALPHA, NOTEBOOK_RANK, bases_of, known_shapes, loaders_of, problems_of

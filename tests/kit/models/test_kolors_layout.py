@@ -21,7 +21,7 @@ from kit.errors import WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.checksums import RECORD
 from kit.files.encodings import sha256_of
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.hub.repository import inpainting_folder
 from kit.models.base import load_base

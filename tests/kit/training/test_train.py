@@ -15,7 +15,7 @@ from toy_training import SilentListener, finished_training, same_pairs, training
 
 from kit.errors import StorykitError, TrainError
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.lora.formats import read_content
 from kit.lora.lora import load_lora

@@ -20,7 +20,7 @@ from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
 from kit.generation.generate import generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.training.config import load_training

@@ -9,9 +9,9 @@ from fakes import FakePainter, make_run, toy_base, toy_lora
 from kit.errors import LoraError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
-from kit.generation.denoiser import Denoiser
 from kit.generation.generate import draw_experiment, generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.denoiser import Denoiser
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.recipe import check_drawable
 from kit.lora.blocks import strengths_of
 from kit.lora.lora import load_lora

@@ -11,7 +11,7 @@ from PIL import Image
 from kit.experiment.run import Anchor
 from kit.files.encodings import sha256_bytes
 from kit.generation.anchors.pictured_anchors import AnchorLatents, PicturedAnchors
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.generation.sampling.dpm_solver import solver_of
 from kit.generation.sampling.first_noise import first_noise
@@ -43,7 +43,7 @@ def reading(prompt: str, png: bytes, seed: int = 1) -> PanelRequest:
 def exact():
     """The toy base in fp64: fp32's rounding, which depends on the batch, would hide a mistake."""
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    painter._dtype = torch.float64
+    painter._networks.dtype = torch.float64
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE, SUBJECT])
     return painter
 
@@ -51,7 +51,7 @@ def exact():
 def latents(painter: KolorsPainter, requests: list[PanelRequest]) -> torch.Tensor:
     noise = torch.cat([first_noise(request.seed, CFG4, "cpu") for request in requests]).double()
     with torch.inference_mode():
-        return painter._denoise(noise, requests, CFG4)
+        return painter._loop.denoise(noise, requests, CFG4)
 
 
 def test_a_picture_hangs_on_its_reference_and_on_nothing_else_in_the_batch(exact):

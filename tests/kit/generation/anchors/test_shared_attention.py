@@ -14,7 +14,7 @@ from painting import CFG4, NEGATIVE, painted, panel_request
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.anchors.shared_attention import AnchoredRow, SharedAttention, Sharing, WatchedAttention
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.models.base import load_base
@@ -121,7 +121,7 @@ def reading(prompt: str, *anchors: Anchor) -> PanelRequest:
 def exact():
     """The toy base in fp64: fp32's rounding, which depends on the batch, would hide a mistake."""
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    painter._dtype = torch.float64
+    painter._networks.dtype = torch.float64
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     return painter
 
@@ -131,7 +131,7 @@ def latents(
 ) -> torch.Tensor:
     noise = torch.cat([first_noise(request.seed, settings, "cpu") for request in requests]).double()
     with torch.inference_mode():
-        return painter._denoise(noise, requests, settings)
+        return painter._loop.denoise(noise, requests, settings)
 
 
 def test_a_picture_hangs_on_its_anchors_and_on_nothing_else_in_the_batch(exact):

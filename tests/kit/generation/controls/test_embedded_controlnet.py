@@ -18,7 +18,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_bytes
 from kit.generation.controls.control import Control
 from kit.generation.controls.run_controls import controlnets_of
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.images.png_metadata import encoded
 from kit.models.base import load_base

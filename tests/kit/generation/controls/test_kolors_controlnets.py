@@ -24,9 +24,9 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.controls.control import Control
 from kit.generation.controls.kolors_controlnets import KolorsControlNets
-from kit.generation.denoiser import Denoiser
 from kit.generation.generate import draw_experiment
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.denoiser import Denoiser
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.generation.pipelines.part_checks import check_controlnet
 from kit.generation.sampling.first_noise import first_noise
@@ -146,20 +146,21 @@ def test_the_unet_predicts_what_diffusers_predicts_with_the_same_residuals(told)
 @pytest.mark.parametrize("told", [(("canny", 0.7, 0.5),), TWO], ids=["one", "two"])
 def test_latents_and_pictures_are_those_of_a_loop_over_diffusers_classes(told):
     painter, panels, how = new_painter(), [request(told, seed) for seed in (0, 1)], replace(HOW, steps=4)
-    painter._dtype = EXACT
+    painter._networks.dtype = EXACT
     painter.encode_prompts([text for one in panels for text in one.texts])
     cross, pooled = (
-        part.to(EXACT) for part in painter._texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
+        part.to(EXACT)
+        for part in painter._networks.texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
     )
     with torch.inference_mode():
         noise = torch.cat([first_noise(one.seed, how, "cpu") for one in panels]).to(EXACT)
-        ours = painter._denoise(noise, panels, how)
+        ours = painter._loop.denoise(noise, panels, how)
         theirs, latents, way = Theirs(told, (0, 1)), noise, scheduler(how.steps)
         for number, step in enumerate(way.timesteps, 1):
             predicted = theirs(torch.cat([latents] * 2), step, cross, pooled, number / how.steps)
             wanted, unwanted = predicted.chunk(2)
             latents = way.step(unwanted + how.cfg * (wanted - unwanted), step, latents)
-        expected = [decoded(painter._decoder, one.float()) for one in latents]
+        expected = [decoded(painter._networks.decoder, one.float()) for one in latents]
     assert (ours - latents).abs().max() <= SAME
     for found, picture in zip(painted(new_painter(), panels, how), expected, strict=True):
         assert np.abs(found - np.asarray(picture).astype(int)).max() <= 1

@@ -5,7 +5,7 @@ from fakes import toy_base
 
 from kit.errors import RunError, WeightsError
 from kit.generation.devices.multi_gpu import load_painter, painters_on
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 
 
 def test_one_device_draws_in_this_process():

@@ -18,11 +18,11 @@ from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 from kit.errors import InputError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.denoiser import Denoiser
 from kit.generation.ip_adapter.faces import FaceAnalyser
 from kit.generation.ip_adapter.picture_attention import looking
 from kit.generation.ip_adapter.picture_reading import KolorsPictures
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.denoiser import Denoiser
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.images.png_metadata import encoded
 from kit.models.base import load_base
@@ -149,7 +149,7 @@ def test_an_adapter_that_reads_something_else_than_it_was_named_for_is_told(pain
 
 
 def test_a_face_is_read_anew_for_a_unet_that_projects_texts_otherwise(painter):
-    panel, pictures = request(0, prompted_face(255)), painter._pictures
+    panel, pictures = request(0, prompted_face(255)), painter._networks.pictures
     [found] = painted(painter, [panel], HOW)
     before = {by for by, _ in pictures._read}
     again = RedrawRequest(

@@ -18,10 +18,10 @@ from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 from kit.errors import InputError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
-from kit.generation.denoiser import Denoiser
 from kit.generation.ip_adapter.picture_attention import PromptedPanels, looking
 from kit.generation.ip_adapter.picture_reading import KolorsPictures
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.denoiser import Denoiser
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.generation.references.image_prompt import ImagePrompt
 from kit.generation.sampling.first_noise import first_noise
@@ -153,19 +153,20 @@ def test_only_the_parts_that_are_named_look_as_diffusers_has_it_with_a_scale_for
 def test_latents_and_pictures_are_those_of_a_loop_over_diffusers_classes():
     painter, how = new_painter(), HOW
     panels = [request(seed, *own) for seed, own in enumerate(TWO)]
-    painter._dtype = EXACT
+    painter._networks.dtype = EXACT
     painter.encode_prompts([text for one in panels for text in one.texts])
     cross, pooled = (
-        part.to(EXACT) for part in painter._texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
+        part.to(EXACT)
+        for part in painter._networks.texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
     )
     with torch.inference_mode():
         noise = torch.cat([first_noise(one.seed, how, "cpu") for one in panels]).to(EXACT)
-        ours = painter._denoise(noise, panels, how)
+        ours = painter._loop.denoise(noise, panels, how)
         theirs, latents, way = Theirs(panels), noise, scheduler(how.steps)
         for step in way.timesteps:
             wanted, unwanted = theirs(torch.cat([latents] * 2), step, cross, pooled).chunk(2)
             latents = way.step(unwanted + how.cfg * (wanted - unwanted), step, latents)
-        expected = [decoded(painter._decoder, one.float()) for one in latents]
+        expected = [decoded(painter._networks.decoder, one.float()) for one in latents]
     assert (ours - latents).abs().max() <= SAME
     for found, picture in zip(painted(new_painter(), panels, how), expected, strict=True):
         assert np.abs(found - np.asarray(picture).astype(int)).max() <= 1
@@ -200,9 +201,9 @@ def test_each_setting_changes_the_picture_and_no_weight_is_no_picture(painter):
 
 def test_steps_before_the_start_and_after_the_end_are_drawn_from_words_alone(painter):
     panel = [request(0, prompted(0, start=0.25, until=0.75))]
-    told = KolorsPictures("cpu").prompted(panel, 1, range(4), painter._denoiser, "auto")
+    told = KolorsPictures("cpu").prompted(panel, 1, range(4), painter._networks.denoiser, "auto")
     assert [told.looks(number) for number in range(-1, 5)] == [False, False, True, True, False, False]
-    again = KolorsPictures("cpu").prompted(panel, 1, range(4, 8), painter._denoiser, "auto")
+    again = KolorsPictures("cpu").prompted(panel, 1, range(4, 8), painter._networks.denoiser, "auto")
     assert [number for number in range(8) if again.looks(number)] == [5, 6]
 
 
@@ -255,15 +256,15 @@ def test_a_lora_is_merged_and_taken_out_as_before_and_its_picture_looks_too(pain
 def test_what_is_drawn_again_in_fp32_looks_at_its_picture_read_in_fp32(painter):
     panel = [request(0, prompted(0))]
     painter.encode_prompts([text for one in panel for text in one.texts])
-    engine, noise = painter._denoiser, first_noise(0, QUICK, "cpu")
+    engine, noise = painter._networks.denoiser, first_noise(0, QUICK, "cpu")
     with torch.inference_mode():
-        exact = painter._denoise(noise, panel, QUICK)
+        exact = painter._loop.denoise(noise, panel, QUICK)
         with torch.inference_mode(False):
             engine.unet.half()
         engine._dtype = torch.float16
         try:
             with engine.in_fp32():
-                again = painter._denoise(noise, panel, QUICK)
+                again = painter._loop.denoise(noise, panel, QUICK)
         finally:
             engine._dtype = torch.float32
             with torch.inference_mode(False):

@@ -14,7 +14,7 @@ from kit.experiment.config import load_experiment
 from kit.experiment.references.image_prompt_record import reference_file
 from kit.experiment.run import Run
 from kit.generation.generate import generate
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.models.base import load_base
 from kit.models.ip_adapter.adapter_files import open_ip_adapter
 from storykit.board.sheet.large_view import recipe_of

@@ -17,7 +17,7 @@ from torch import nn
 
 from kit.errors import InputError, RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.repair.attention_mask import attention_mask, otsu_threshold
 from kit.lora.lora import load_lora
@@ -86,12 +86,14 @@ def test_layers_of_one_resolution_count_as_much_together_as_one_of_another():
 
 
 def test_what_overflows_in_fp16_is_looked_at_in_fp32(painter, tmp_path):
-    painter._dtype = torch.float16
+    painter._networks.dtype = torch.float16
     painter.set_lora(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
     request, picture = panel_request(TOY_PROMPTS[0]), Image.linear_gradient("L").resize((64, 64))
     painter.encode_prompts([request.prompt])
     assert painter.mask_of(request, picture.convert("RGB"), ["粉色裙子"], CFG4).getbbox() is not None
-    assert {weight.dtype for weight in painter._denoiser.unet.state_dict().values()} == {torch.float16}
+    assert {weight.dtype for weight in painter._networks.denoiser.unet.state_dict().values()} == {
+        torch.float16
+    }
 
 
 def test_too_little_memory_to_look_is_one_line_that_says_what_to_do(painter):
@@ -99,7 +101,7 @@ def test_too_little_memory_to_look_is_one_line_that_says_what_to_do(painter):
         def forward(self, *given: object) -> torch.Tensor:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
 
-    painter._denoiser.unet = Full()
+    painter._networks.denoiser.unet = Full()
     painter.encode_prompts([TOY_PROMPTS[0]])
     with pytest.raises(RunError, match="too little memory for one panel of 64 pixels: close other programs"):
         painter.mask_of(panel_request(TOY_PROMPTS[0]), Image.new("RGB", (64, 64)), ["粉色裙子"], CFG4)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import Outpaint, Redraw
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, RedrawRequest
 from kit.generation.recipe import Job
 from kit.generation.repair.draw_steps import step_drawn
@@ -112,7 +112,7 @@ def theirs(painter: KolorsPainter, strength: float, noise: Tensor) -> Tensor:
         vae, None, None, None, None, unet, TheirScheduler(noise), add_watermarker=False
     )
     pipe.set_progress_bar_config(disable=True)
-    cross, pooled = (part.to(EXACT) for part in painter._texts.of([GIRL.prompt, GIRL.negative]))
+    cross, pooled = (part.to(EXACT) for part in painter._networks.texts.of([GIRL.prompt, GIRL.negative]))
     drawn: Tensor = pipe(
         prompt_embeds=cross[:1], pooled_prompt_embeds=pooled[:1], negative_prompt_embeds=cross[1:],
         negative_pooled_prompt_embeds=pooled[1:], image=scene(), mask_image=mask(), height=64, width=64,
@@ -125,20 +125,20 @@ def theirs(painter: KolorsPainter, strength: float, noise: Tensor) -> Tensor:
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 def test_latents_are_those_of_diffusers_inpainting_pipeline(strength):
     ours = painter_of(toy_published())
-    ours._dtype = EXACT
+    ours._networks.dtype = EXACT
     noise = first_noise(GIRL.seed, FOUR, "cpu").to(EXACT)
     expected = theirs(ours, strength, noise)
     wanted = asked(ours, strength)
     with torch.inference_mode():
-        ours._draw_with(ours._base.inpainting())
-        kept = kept_of(wanted, FOUR.steps, "cpu", partial(ours._encode, FOUR))
-        found = ours._denoise(noise, [GIRL], FOUR, kept)
+        ours._networks.draw_with(ours._networks.base.inpainting())
+        kept = kept_of(wanted, FOUR.steps, "cpu", partial(ours._networks.encode, FOUR))
+        found = ours._loop.denoise(noise, [GIRL], FOUR, kept)
     assert isinstance(kept, Inpainting)
     assert expected.std() > 0.01
     assert (found - expected).abs().max() <= 1e-4 * expected.std()
     turned = torch.cat([kept.around[:, 1:], kept.around[:, :1]], dim=1)
     with torch.inference_mode():
-        other = ours._denoise(noise, [GIRL], FOUR, replace(kept, around=turned))
+        other = ours._loop.denoise(noise, [GIRL], FOUR, replace(kept, around=turned))
     assert (other - expected).abs().max() > 0.01 * expected.std(), (
         "the order of the channels would not be seen"
     )
@@ -176,11 +176,11 @@ def test_with_low_memory_it_is_the_same_picture(painter):
 
 def test_of_the_two_unets_one_is_in_memory(painter):
     [before] = painted(painter, [GIRL], TWO)
-    own = weakref.ref(painter._denoiser.unet)
+    own = weakref.ref(painter._networks.denoiser.unet)
     assert own().conv_in.in_channels == 4
     redrawn(painter, asked(painter))
     assert own() is None
-    made = weakref.ref(painter._denoiser.unet)
+    made = weakref.ref(painter._networks.denoiser.unet)
     assert made().conv_in.in_channels == 9
     redrawn(painter, asked(painter, inpainting=""))
     assert made() is None
@@ -188,7 +188,7 @@ def test_of_the_two_unets_one_is_in_memory(painter):
     assert np.array_equal(painted(painter, [GIRL], TWO)[0], before)
     redrawn(painter, asked(painter))
     painter.mask_of(GIRL, scene(), [GIRL.prompt[:2]], TWO)
-    assert painter._denoiser.unet.conv_in.in_channels == 4
+    assert painter._networks.denoiser.unet.conv_in.in_channels == 4
 
 
 def test_a_lora_of_the_base_is_worn_by_it_too_whenever_it_was_put_on(tmp_path):
@@ -197,8 +197,8 @@ def test_a_lora_of_the_base_is_worn_by_it_too_whenever_it_was_put_on(tmp_path):
     bare = redrawn(painter, wanted)
     painter.set_lora(lora, 0.7)
     worn = redrawn(painter, wanted)
-    weights = painter._denoiser.unet.state_dict()
-    pristine = painter._base.inpainting().unet().state_dict()
+    weights = painter._networks.denoiser.unet.state_dict()
+    pristine = painter._networks.base.inpainting().unet().state_dict()
     name, (down, up) = next(iter(lora.pairs.items()))
     change = 0.7 * lora.scale * (up.float() @ down.float())
     torch.testing.assert_close(weights[f"{name}.weight"] - pristine[f"{name}.weight"], change)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from kit.errors import InputError, RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest, RedrawRequest, Variation
 from kit.generation.repair.masks import latent_mask
 from kit.generation.repair.repainting import Repainting, repainting_of
@@ -64,7 +64,7 @@ def test_at_strength_1_the_picture_before_does_not_matter(painter, how):
 def exact() -> KolorsPainter:
     """The toy base in fp64, in which nothing hides a mistake."""
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    painter._dtype = torch.float64
+    painter._networks.dtype = torch.float64
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     return painter
 
@@ -75,10 +75,10 @@ def some_latents() -> Tensor:
 
 def by_hand(painter: KolorsPainter, kept: Repainting, noise: Tensor) -> Tensor:
     """Return what the steps from the first on make of a picture, as the papers say it."""
-    solver, engine = scheduler(FOUR.steps), painter._denoiser
+    solver, engine = scheduler(FOUR.steps), painter._networks.denoiser
     core = np.asarray(kept.inside[0, 0])
     core = torch.from_numpy(binary_erosion(core, np.ones((3, 3)), border_value=1))
-    cross, pooled = painter._texts.of([GIRL.prompt, NEGATIVE])
+    cross, pooled = painter._networks.texts.of([GIRL.prompt, NEGATIVE])
     engine.set_text(cross)
     latents = noise
     for number in range(kept.first, FOUR.steps):
@@ -101,7 +101,7 @@ def test_the_steps_that_are_left_are_drawn_and_outside_the_mask_there_is_the_pic
     kept = repainting_of(some_latents(), latent_mask(within, 64), FOUR.steps, strength)
     noise = first_noise(0, FOUR, "cpu").double()
     with torch.inference_mode():
-        found = exact._denoise(noise, [GIRL], FOUR, kept)
+        found = exact._loop.denoise(noise, [GIRL], FOUR, kept)
         torch.testing.assert_close(found, by_hand(exact, kept, noise), rtol=0, atol=1e-9)
         if within is not None:
             assert torch.equal(found[:, :, :2], kept.original[:, :, :2])
@@ -114,7 +114,7 @@ def test_the_less_strength_the_nearer_to_the_picture(exact, how):
     for strength in (0.0, 0.5, 1.0):
         kept = repainting_of(some_latents(), latent_mask(None, 64), how.steps, strength)
         with torch.inference_mode():
-            found = exact._denoise(noise, [GIRL], how, kept)
+            found = exact._loop.denoise(noise, [GIRL], how, kept)
         away.append(float((found - kept.original).std()))
     assert away == sorted(away)
     assert away[0] < 0.5 * away[1]
@@ -184,7 +184,7 @@ def test_what_cannot_be_drawn_again_is_a_fault(painter):
             return rows * torch.inf
 
     seen = drawn(painter, CAT)
-    painter._denoiser.unet = Burst()
+    painter._networks.denoiser.unet = Burst()
     [fault] = painter.redraw([again(CAT, seen, 0.5, mask())], FOUR)
     assert isinstance(fault, DrawFailure)
     assert "its numbers are not finite" in fault.reason
@@ -192,8 +192,8 @@ def test_what_cannot_be_drawn_again_is_a_fault(painter):
 
 def test_with_low_memory_a_picture_is_encoded_and_decoded_without_the_unet(painter):
     seen, moves, at = drawn(painter, CAT), [], []
-    painter._denoiser.unet.to = lambda where: moves.append(str(where))
-    for part in (painter._encoder, painter._decoder):
+    painter._networks.denoiser.unet.to = lambda where: moves.append(str(where))
+    for part in (painter._networks.encoder, painter._networks.decoder):
         part.register_forward_pre_hook(lambda *_: at.append(len(moves)))
     [low] = redrawn(painter, again(GIRL, seen, 0.5), how=replace(FOUR, memory="low"))
     assert moves == ["cpu"] * 4
@@ -206,7 +206,7 @@ def test_too_little_memory_to_encode_is_one_line_that_says_what_to_do(painter):
         def forward(self, pixels: Tensor) -> Tensor:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
 
-    painter._encoder = Full()
+    painter._networks.encoder = Full()
     with pytest.raises(RunError, match="too little memory for one panel of 64 pixels: close other programs"):
         redrawn(painter, again(GIRL, Image.new("RGB", (64, 64)), 0.5))
 
@@ -220,9 +220,9 @@ def test_on_the_embedded_base_little_strength_is_what_the_autoencoder_gives_back
     seen = drawn(painter, request, how)
     [again_] = redrawn(painter, again(replace(request, seed=5), seen, 0.0), how=how)
     with torch.inference_mode():
-        back = np.asarray(decoded(painter._decoder, painter._encode(how, pixels_of(seen, "cpu"))[0])).astype(
-            int
-        )
+        back = np.asarray(
+            decoded(painter._networks.decoder, painter._networks.encode(how, pixels_of(seen, "cpu"))[0])
+        ).astype(int)
     assert np.abs(again_ - back).mean() < 5
     assert np.abs(again_ - np.asarray(seen).astype(int)).mean() < 8
 
@@ -235,7 +235,11 @@ def test_a_picture_drawn_in_parts_is_nearly_the_whole_one_and_no_network_sees_al
     painter, seen = KolorsPainter(load_base("mini"), "cpu"), Counter[int]()
     small = drawn(painter, request, replace(how, cfg=4.0, size=128))
     picture = small.resize((320, 320), Image.Resampling.LANCZOS)
-    networks = (painter._denoiser.unet.conv_in, painter._decoder.conv_in, painter._encoder.conv_in)
+    networks = (
+        painter._networks.denoiser.unet.conv_in,
+        painter._networks.decoder.conv_in,
+        painter._networks.encoder.conv_in,
+    )
     for scale, layer in zip((8, 8, 1), networks, strict=True):
         layer.register_forward_pre_hook(
             lambda _, given, scale=scale: seen.update([scale * max(given[0].shape[-2:])])

@@ -19,7 +19,7 @@ from published_toy import toy_published
 from single_files import single_files
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.lora.convert import convert_lora
 from kit.lora.lora import find_lora, locate

@@ -14,7 +14,7 @@ from kit.experiment.config import load_experiment
 from kit.experiment.drawing.base_named import base_named
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_of
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
 from kit.models.bases.base_parts import BaseChoice, BaseParts

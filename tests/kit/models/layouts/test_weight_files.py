@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from kit.errors import WeightsError
 from kit.experiment.config import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
 from kit.models.layouts.weight_files import TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER

@@ -17,7 +17,7 @@ from whole_models import PREFIX, diffsynth_names, diffusers_names, tiny_model, t
 from kit.errors import RunError, WeightsError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_of
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
 from kit.models.layouts.diffusers_networks import diffusers_unet

@@ -1,6 +1,6 @@
 import torch
 
-from kit.generation.denoiser import Denoiser
+from kit.generation.kolors.denoiser import Denoiser
 from kit.lora.lora import find_lora
 from kit.mini.training.controlnets.training import PLAIN, Wardrobe
 from kit.models.base import load_base

@@ -6,7 +6,7 @@ from diffsynth.models.sd_unet import ResnetBlock
 from fakes import toy_base
 from torch import nn
 
-from kit.generation.compiling import compiled_in_turn
+from kit.generation.kolors.compiling import compiled_in_turn
 from kit.generation.painter import ALONE, CompileShare
 from kit.models.base import load_base
 from kit.models.kolors.unet import regions

@@ -8,8 +8,8 @@ from peft import LoraConfig, inject_adapter_in_model
 from kit.errors import LoraError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.shared_attention import AnchoredRow, Sharing
-from kit.generation.compiling import compiled_in_turn
-from kit.generation.denoiser import Denoiser
+from kit.generation.kolors.compiling import compiled_in_turn
+from kit.generation.kolors.denoiser import Denoiser
 from kit.generation.painter import ALONE, BatchPlan
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
@@ -19,11 +19,13 @@ from kit.models.kolors.unet import time_ids
 
 def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
-    before = {name: weight.clone() for name, weight in painter._denoiser.unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in painter._networks.denoiser.unet.state_dict().items()}
     painter.set_lora(lora, 0.7)
-    touched = [n for n, w in painter._denoiser.unet.state_dict().items() if not torch.equal(w, before[n])]
+    touched = [
+        n for n, w in painter._networks.denoiser.unet.state_dict().items() if not torch.equal(w, before[n])
+    ]
     painter.set_lora(None, 1.0)
-    after = painter._denoiser.unet.state_dict()
+    after = painter._networks.denoiser.unet.state_dict()
     assert len(touched) == len(lora.pairs)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -52,7 +54,7 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
     for name, (down, up) in lora.pairs.items():
         layers[name].lora_A["default"].weight.data.copy_(down)
         layers[name].lora_B["default"].weight.data.copy_(up)
-    painter._denoiser = Denoiser(unet)
+    painter._networks.denoiser = Denoiser(unet)
     [beside] = painted(painter, [panel_request(TOY_PROMPTS[0])])
     assert np.abs(merged - beside).max() <= 1
     assert np.abs(merged - bare).max() > 1
@@ -61,10 +63,10 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
 def test_strength_scales_the_change_that_training_made(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
     name, (down, up) = next(iter(lora.pairs.items()))
-    before = painter._denoiser.layers[name].weight.clone()
+    before = painter._networks.denoiser.layers[name].weight.clone()
     painter.set_lora(lora, 0.5)
     torch.testing.assert_close(
-        painter._denoiser.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
+        painter._networks.denoiser.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
     )
 
 
@@ -93,7 +95,9 @@ def test_each_kind_of_full_batch_is_compiled_once_however_few_panels_come_first(
         return call(engine, given, *more)
 
     monkeypatch.setattr(Denoiser, "__call__", counting)
-    monkeypatch.setattr("kit.generation.kolors_painter.compiled_in_turn", lambda *_: iter([None, None]))
+    monkeypatch.setattr(
+        "kit.generation.kolors.kolors_painter.compiled_in_turn", lambda *_: iter([None, None])
+    )
     settings = DrawSettings(steps=2, cfg=cfg, size=64, noise="portable", guidance_until=until)
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
 

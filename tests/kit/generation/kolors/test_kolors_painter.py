@@ -14,7 +14,7 @@ from torch import nn
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.kolors.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.images.decode import FLAT
@@ -32,7 +32,7 @@ def test_the_end_of_a_prompt_that_is_not_read_is_what_the_tokenizer_cuts(painter
     end = painter.truncated_tail(text)
     assert text.endswith(end)
     assert 0 < len(end) < len(text)
-    read = painter._texts._prompter
+    read = painter._networks.texts._prompter
     ids = [tokenize(read, [words])[0] for words in (text, text.removesuffix(end), text + "小猫")]
     assert torch.equal(ids[0], ids[1])
     assert torch.equal(ids[0], ids[2])
@@ -145,7 +145,7 @@ def test_a_picture_of_infinite_numbers_is_a_fault_and_the_others_of_its_batch_ar
         def forward(self, rows: torch.Tensor, *others: object) -> torch.Tensor:
             return torch.cat([rows[:1] * torch.inf, rows[1:]])
 
-    painter._denoiser.unet = Burst()
+    painter._networks.denoiser.unet = Burst()
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     first, second = painter.draw([panel_request(TOY_PROMPTS[0]), panel_request(TOY_PROMPTS[1], seed=1)], CFG4)
     assert isinstance(first, DrawFailure)
@@ -158,7 +158,7 @@ def test_a_picture_of_one_colour_is_a_fault(painter):
         def forward(self, latent: torch.Tensor) -> torch.Tensor:
             return torch.zeros(1, 3, 64, 64)
 
-    painter._decoder = Grey()
+    painter._networks.decoder = Grey()
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     assert painter.draw([panel_request(TOY_PROMPTS[0])], CFG4) == [
         DrawFailure(reason="it has one colour all over")
@@ -169,20 +169,20 @@ def test_what_overflows_in_fp16_is_drawn_in_fp32_and_the_fp16_weights_are_as_bef
     loud = load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0))
     exact = KolorsPainter(load_base(toy_base()), "cpu")
     half = KolorsPainter(load_base(toy_base()), "cpu")
-    half._dtype = torch.float16
+    half._networks.dtype = torch.float16
     for painter in (exact, half):
         painter.set_lora(loud, 1.0)
-    before = {name: weight.clone() for name, weight in half._denoiser.unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in half._networks.denoiser.unet.state_dict().items()}
     [expected] = painted(exact, [panel_request(TOY_PROMPTS[0])])
     [rescued] = painted(half, [panel_request(TOY_PROMPTS[0])])
     with torch.inference_mode():
         noise = first_noise(0, CFG4, "cpu")
-        assert not half._denoise(noise, [panel_request(TOY_PROMPTS[0])], CFG4).isfinite().all(), (
+        assert not half._loop.denoise(noise, [panel_request(TOY_PROMPTS[0])], CFG4).isfinite().all(), (
             "nothing to rescue"
         )
     assert rescued.shape == expected.shape
     assert rescued.std() > FLAT, "it shows something; its likeness to fp32 is a matter of rounding here"
-    after = half._denoiser.unet.state_dict()
+    after = half._networks.denoiser.unet.state_dict()
     assert all(after[name].dtype == torch.float16 for name in before)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -215,10 +215,10 @@ class Tight(Small):
 
 def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_path):
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    painter._dtype = torch.float16
+    painter._networks.dtype = torch.float16
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     painter.set_lora(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
-    painter._denoiser.unet = Tight(painter._denoiser.unet, most=4)
+    painter._networks.denoiser.unet = Tight(painter._networks.denoiser.unet, most=4)
     [fault] = painter.draw([panel_request(TOY_PROMPTS[0])], CFG4)
     assert isinstance(fault, DrawFailure)
     assert fault.reason.endswith("and there is too little memory to draw it in fp32")
@@ -230,7 +230,7 @@ def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_p
 def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
     requests = [panel_request(prompt, seed) for seed, prompt in enumerate([*TOY_PROMPTS, *TOY_PROMPTS][:5])]
     together = painted(painter, requests)
-    small = painter._denoiser.unet = Small(painter._denoiser.unet, most=4)
+    small = painter._networks.denoiser.unet = Small(painter._networks.denoiser.unet, most=4)
     halved = painted(painter, requests)
     assert small.calls == [4, 4, 4, 2, 2, 2, 4, 4, 4], "2 panels, then 1 and 2"
     for one, other in zip(together, halved, strict=True):
@@ -238,7 +238,7 @@ def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
 
 
 def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painter):
-    painter._denoiser.unet = Small(painter._denoiser.unet, most=1)
+    painter._networks.denoiser.unet = Small(painter._networks.denoiser.unet, most=1)
     with pytest.raises(RunError, match="too little memory for one panel of 64 pixels: close other programs"):
         painted(painter, [panel_request(TOY_PROMPTS[0]), panel_request(TOY_PROMPTS[1])])
 
@@ -246,9 +246,9 @@ def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painte
 def test_with_low_memory_panels_are_drawn_one_at_a_time_and_decoded_without_the_unet(painter):
     requests = [panel_request(prompt, seed) for seed, prompt in enumerate(TOY_PROMPTS)]
     together = painted(painter, requests)
-    unet = painter._denoiser.unet = Small(painter._denoiser.unet, most=2)
+    unet = painter._networks.denoiser.unet = Small(painter._networks.denoiser.unet, most=2)
     seen = []
-    painter._decoder.register_forward_pre_hook(lambda *_: seen.append(list(unet.moves)))
+    painter._networks.decoder.register_forward_pre_hook(lambda *_: seen.append(list(unet.moves)))
     low = replace(CFG4, memory="low")
     for one, other in zip(together, painted(painter, requests, low), strict=True):
         assert np.abs(one - other).max() <= 1
@@ -282,9 +282,9 @@ def test_a_size_that_is_too_small_for_the_base_is_refused_with_one_that_is_not(p
 
 
 def test_the_painters_networks_do_not_learn(painter):
-    assert not any(parameter.requires_grad for parameter in painter._denoiser.unet.parameters())
-    assert isinstance(painter._denoiser.unet, nn.Module)
-    assert not painter._denoiser.unet.training
+    assert not any(parameter.requires_grad for parameter in painter._networks.denoiser.unet.parameters())
+    assert isinstance(painter._networks.denoiser.unet, nn.Module)
+    assert not painter._networks.denoiser.unet.training
 
 
 GPU = DrawSettings(steps=50, cfg=4.0, size=64, noise="portable", batch=8)
