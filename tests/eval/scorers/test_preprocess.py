@@ -42,6 +42,16 @@ def test_a_processor_that_does_anything_else_is_refused() -> None:
         Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, do_resize=False))
 
 
+@pytest.mark.parametrize("size", [(7, 500), (11, 200), (13, 209), (517, 31), (1003, 37), (2, 511)])
+def test_of_a_strip_the_middle_is_seen_where_the_processor_sees_it(size: tuple[int, int]) -> None:
+    processor = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE)
+    preparation = Preparation(processor)
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    strip = Image.fromarray(noise)
+    wanted = processor(images=strip, return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(preparation.scaled(preparation.cut(strip)[None]), wanted, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
 def test_a_long_strip_is_scored_and_takes_no_memory_to_speak_of(size: tuple[int, int]) -> None:
     strip = Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE)).cut(
