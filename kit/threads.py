@@ -20,15 +20,18 @@ def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int
     language in which the caller does.
     """
     waiting = iter(items)
-    with ThreadPoolExecutor(_threads()) as pool:
+    pool = ThreadPoolExecutor(_threads())
 
-        def begun() -> list[Future[Made]]:
-            return [pool.submit(copy_context().run, work, item) for item in islice(waiting, size)]
+    def begun() -> list[Future[Made]]:
+        return [pool.submit(copy_context().run, work, item) for item in islice(waiting, size)]
 
+    try:
         coming = begun()
         while coming:
             now, coming = coming, begun()
             yield [one.result() for one in now]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def results_in_turn(

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from kit.messages import speaking, tr
@@ -9,6 +11,26 @@ def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
     assert list(batches_ahead(str, [], 3)) == []
     with pytest.raises(ZeroDivisionError):
         list(batches_ahead(lambda n: 1 // n, [1, 0], 1))
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_is_stopped_begins_no_more_work(
+    monkeypatch: pytest.MonkeyPatch, stopped: type[BaseException]
+) -> None:
+    monkeypatch.setattr("kit.threads._threads", lambda: 1)
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.02)
+
+    def batches() -> None:
+        for _ in batches_ahead(work, range(200), 50):
+            raise stopped
+
+    with pytest.raises(stopped):
+        batches()
+    assert len(begun) < 60, "of a hundred that had been asked for"
 
 
 def test_threads_tell_things_in_the_language_of_who_asked() -> None:
