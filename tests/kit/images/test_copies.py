@@ -11,6 +11,8 @@ from scenes import sampled
 
 from kit.images.copies import (
     COPY,
+    Difference,
+    Look,
     alikeness,
     copied_pairs,
     difference,
@@ -144,3 +146,26 @@ def test_pictures_of_nearly_one_colour_that_show_nothing_alike_are_not_laid_over
     rng = np.random.default_rng(0)
     noise = [Image.fromarray(rng.integers(120, 136, (64, 64, 3), np.uint8)) for _ in range(6)]
     assert same_pictures({str(number): look_at(one) for number, one in enumerate(noise)}) == {}
+
+
+def test_of_many_pictures_that_are_nearly_alike_each_is_laid_over_the_nearest_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    looks = {}
+    for number in range(40):
+        picture = drawn(1)
+        picture.paste("black", (left := int(rng.integers(200)), 90, left + 40, 130))
+        looks[str(number)] = look_at(picture)
+        if number == 7:
+            looks_again = look_at(again(picture, 80))
+    looks["again"] = looks_again
+    laid: list[Look] = []
+
+    def counted(one: Look, other: Look) -> Difference:
+        laid.append(other)
+        return difference(one, other) if other is looks_again else Difference(9, 9)
+
+    monkeypatch.setattr("kit.images.copies.difference", counted)
+    assert same_pictures(looks) == {"again": "7"}
+    assert 41 < len(laid) <= 8 * 41
