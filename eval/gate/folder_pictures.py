@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 from random import Random
 from statistics import mode
@@ -26,6 +27,8 @@ SURE_SIDE = 256
 """Pixels of the shorter side below which they are always tried: at 128 sets moved by .25, at 64 by 2.3."""
 BATCH, PIXELS = 32, 2**26
 """Pictures scored at once, and pixels decoded at once: 64 times 1024 x 1024, 256 MiB."""
+_ROWS_AS_COLOURS = (1, 3)
+"""Heights of pictures whose rows transformers' processor takes for their colours."""
 _DEEP = ("I", "F")
 """How modes begin whose values go beyond 255."""
 
@@ -173,6 +176,8 @@ class FolderPictures:
             except PictureError as error:
                 told = tr("{error}; take it out, the contest's script may stop here", error=error)
                 return _File(path.name, told)
+            if saved.height in _ROWS_AS_COLOURS:
+                return _File(path.name, _told_of_rows(saved.size))
             picture = saved if saved.mode == "RGB" else saved.convert("RGB")
             if self.kept is not None:
                 self.kept[path] = picture
@@ -183,7 +188,7 @@ class FolderPictures:
     def _changed(self, path: Path) -> list[Image]:
         """Return what is seen of a picture after each of HARMLESS."""
         with self.budget.of(self.areas[path]):
-            kept = self.kept[path] if self.kept is not None else open_picture(path).convert("RGB")
+            kept = self.kept[path] if self.kept is not None else _opened_again(path)
             return [self.scorer.seen(change(kept)) for change in HARMLESS.values()]
 
 
@@ -202,10 +207,27 @@ def _fault_of(mode_of_file: str, *, flat: bool) -> str:
     return ""
 
 
+def _opened_again(path: Path) -> Image:
+    try:
+        return open_picture(path).convert("RGB")
+    except PictureError as error:
+        told = tr("{path} changed while it was scored: it {error}; try again", path=path, error=error)
+        raise ScoreError(told) from error
+
+
+def _told_of_rows(size: tuple[int, int]) -> str:
+    return tr(
+        "is {width} x {height}: the contest's script takes one or three rows of pixels for colours and "
+        "stops, or scores something else; take it out",
+        width=size[0],
+        height=size[1],
+    )
+
+
 def _files_of(folder: Path) -> list[Path]:
     if told := mistaken(folder, "pictures"):
         raise ScoreError(tr("{folder} {told}", folder=folder, told=told))
-    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    paths = sorted(path for path in folder.iterdir() if isfile(path))
     if not paths:
         raise ScoreError(
             tr(

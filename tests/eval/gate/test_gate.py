@@ -198,6 +198,7 @@ def test_pipes_devices_and_folders_are_no_files_of_the_folder(tmp_path: Path) ->
     os.mkfifo(tmp_path / "2.png")
     (tmp_path / "3.png").symlink_to("/dev/zero")
     (tmp_path / "4.png").mkdir()
+    (tmp_path / "5.png").symlink_to("x" * 300)
     assert [file.file for file in gate(tmp_path, Brightness()).files] == ["1.png"]
 
 
@@ -276,6 +277,35 @@ def test_pictures_that_are_too_many_to_keep_are_decoded_again_for_the_same_answe
     monkeypatch.setattr("eval.gate.folder_pictures.PIXELS", 3 * 256 * 256)
     assert gate(tmp_path, Sharpness()) == kept
     assert sorted(decoded) == sorted([f"{number}.png" for number in range(4)] * 2)
+
+
+def test_a_picture_that_is_gone_when_it_is_decoded_again_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.gate.folder_pictures.PIXELS", 16)
+
+    class Moving(Brightness):
+        def score(self, panels: Sequence[Image.Image]) -> list[float]:
+            (tmp_path / "1.png").unlink(missing_ok=True)
+            return super().score(panels)
+
+    save(tmp_path / "1.png", 6)
+    with pytest.raises(ScoreError, match=r"1.png changed while it was scored: it does not exist; try again"):
+        gate(tmp_path, Moving())
+
+
+@pytest.mark.parametrize("height", [1, 3])
+def test_a_picture_of_so_few_rows_that_they_are_taken_for_colours_leaves_no_official_score(
+    tmp_path: Path, height: int
+) -> None:
+    """CLIPImageProcessor fails on one row of pixels, and sees three as the colours of another picture."""
+    save(tmp_path / "1.png", 7)
+    save(tmp_path / "2.png", 7, (2, 2))
+    save(tmp_path / "line.png", 7, (300, height))
+    found = gate(tmp_path, Brightness())
+    assert (found.mean, found.mean_of_pictures) == (None, 7.0)
+    [fault] = [fault for fault in found.faults if fault.startswith("line")]
+    assert f"is 300 x {height}: the contest's script takes one or three rows of pixels for colours" in fault
 
 
 def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
