@@ -15,7 +15,12 @@ JPEG_QUALITY, SMALLER = 90, 0.98
 SAMPLE = 16
 """Pictures on which HARMLESS are tried first, then on as many again, until it is sure what all would tell."""
 SURE = 4.0
-"""Standard errors between a mean after a change and the threshold from which it is sure."""
+"""Standard errors between a mean after a change and the threshold from which it is sure.
+
+A small sample may miss the few pictures that move much: of 150 drawn scenes two moved by .4 as JPEG, the
+others by at most .13. With such moves and 300 pictures 1.6 % of 4,000 trials with a threshold within .02 of
+the mean stopped on the wrong side, of a mean at most .007 from the threshold; within .3 it was 0.1 %.
+"""
 
 
 def _smaller(picture: Image) -> Image:
