@@ -196,8 +196,8 @@ def _fault_of(mode_of_file: str, *, flat: bool) -> str:
     """Return what the contest's script would not say of a picture, or nothing."""
     if mode_of_file.startswith(_DEEP):
         return tr(
-            "is {mode}, of 16 bit or more: as RGB it becomes white, as in the contest's script; "
-            "save it as RGB of 8 bit",
+            "is {mode}, of 16 bit or more: as RGB what is above 255 becomes white, as in the contest's "
+            "script; save it as RGB of 8 bit",
             mode=mode_of_file,
         )
     if flat:

@@ -184,7 +184,7 @@ def test_a_picture_deeper_than_8_bit_is_named_as_such_though_it_becomes_white(tm
     greys = np.linspace(3000, 30000, 256).reshape(16, 16).astype(values)
     Image.fromarray(greys).save(tmp_path / f"deep.{kind}")
     [fault] = gate(tmp_path, Brightness()).faults
-    assert "of 16 bit or more: as RGB it becomes white" in fault
+    assert "of 16 bit or more: as RGB what is above 255 becomes white" in fault
     assert "save it as RGB of 8 bit" in fault
 
 
