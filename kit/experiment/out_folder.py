@@ -21,6 +21,14 @@ MARK = "# The experiment of this run, resolved by storykit: every default writte
 
 def check_out_folder(folder: Path) -> None:
     """Raise RunError unless a folder is new, empty or a run's: nothing is written among a user's files."""
+    for link in (folder, *folder.parents):
+        if link.is_symlink() and not link.exists():
+            told = tr(
+                "{link} is a link to {place}, which is not there: make it, or choose another folder",
+                link=link,
+                place=os.readlink(link),
+            )
+            raise RunError(told)
     if not folder.exists() or kind_at(folder) in ("run", "emptied run") or was_locked(folder):
         return
     if (folder / "experiment.toml").is_file():

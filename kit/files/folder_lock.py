@@ -53,7 +53,7 @@ def lock_folder(folder: Path, doing: str) -> Iterator[None]:
     Raises:
         RunError: another process is at it; the message says which and since when.
     """
-    mine = (os.getpid(), threading.get_ident(), folder.resolve())
+    mine = (os.getpid(), threading.get_ident(), Path(os.path.realpath(folder)))
     if mine in _held:
         yield
         return

@@ -29,7 +29,7 @@ from kit.generation.painter import DrawFailure, DrawResult, Painter
 from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.generation.repair.draw_steps import draw_steps
-from kit.generation.shards.machines import RUN_JSON, SHARD, SHARD_PANELS, resumed_identity
+from kit.generation.shards.machines import RUN_JSON, SHARD, SHARD_PANELS, resumed_identity, shard_told
 from kit.generation.shards.shard import RunShard, shard_slots
 from kit.images.png_metadata import png_bytes
 from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
@@ -126,7 +126,7 @@ def draw_shard(
     """
     check_drawable(loaded, painters[0])
     with drawing_in(folder):
-        refuse_redrawing(folder, loaded, painters[0])
+        refuse_redrawing(folder, loaded, painters[0], in_place=False)
         return _drawn_into(folder, loaded, painters, progress, shard)
 
 
@@ -168,7 +168,9 @@ def generate(
         others = {job.request.label for job in plan.jobs} - {job.request.label for job in asked}
         if isinstance(only, RunShard):
             part = {SHARD: str(only), SHARD_PANELS: len(asked)}
-            plan = plan._replace(identity={**plan.identity, **part})
+        else:  # pictures beside the seeds make no whole run of a part
+            part = {} if only is None else shard_told(run)
+        plan = plan._replace(identity={**plan.identity, **part})
         return _generate(run, painters, plan._replace(jobs=asked), others, progress)
 
 

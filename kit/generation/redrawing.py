@@ -26,6 +26,15 @@ SHOWN = 3
 _WORDS = {"lora_sha256": mark("another LoRA file"), "sha256": mark("other weights")}
 _DRAFTS = mark("drafts in place of finals; without --draft it goes on with the finals")
 _FINALS = mark("finals in place of drafts; with --draft it goes on with the drafts")
+_IN_PLACE = mark(
+    "{folder}: {lost} panels that are there would be drawn again and {stay}"
+    " stay ({reasons}); add --again to draw them again in place of the old pictures, or"
+    " choose another --out to keep both"
+)
+_ELSEWHERE = mark(
+    "{folder}: {lost} panels that are there would be drawn again and {stay}"
+    " stay ({reasons}); draw the part in a new folder, with another --out"
+)
 _NO_REASON = ("rank", "keys", "memory")
 """What shapes no picture, or only says again what another value says."""
 
@@ -42,18 +51,24 @@ class Redrawing:
     """Whether more was changed than a panel's words, as where some set would keep none of its pictures."""
 
 
-def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -> None:
+def refuse_redrawing(
+    folder: Path, loaded: LoadedExperiment, painter: Painter, *, in_place: bool = True
+) -> None:
     """Raise RunError, saying what would be drawn again and why, where a change replaces whole sets.
 
     Words of single panels may change: those panels alone are drawn again.
+
+    Args:
+        folder: the run's.
+        loaded: what is to be drawn there.
+        painter: who draws.
+        in_place: whether it is told how to draw in place of the old pictures.
     """
     if (found := whole_sets_lost(folder, loaded, painter)) is not None:
         redrawn, reasons = found
         raise RunError(
             tr(
-                "{folder}: {lost} panels that are there would be drawn again and {stay}"
-                " stay ({reasons}); add --again to draw them again in place of the old pictures, or"
-                " choose another --out to keep both",
+                _IN_PLACE if in_place else _ELSEWHERE,
                 folder=folder,
                 lost=len(redrawn.lost),
                 stay=redrawn.stay,

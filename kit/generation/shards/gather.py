@@ -4,6 +4,7 @@ Nothing is written before all parts were looked at, and nothing that is there is
 taken with its row where its file is the one that the row tells of; what is stopped goes on where it stopped.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,9 +20,16 @@ from kit.files.inside import refuse_links_out
 from kit.generation.batching import BATCHING
 from kit.generation.shards.machines import GATHERED, RUN_JSON, distinct, machines_of, without_shard
 from kit.generation.shards.missing_parts import absent_shards, unfinished_shards
-from kit.generation.shards.run_parts import RunPart, conflicts, input_files, left_behind, read_part
+from kit.generation.shards.run_parts import (
+    RunPart,
+    conflicts,
+    input_files,
+    left_behind,
+    outdated,
+    read_part,
+)
 from kit.images.decode import PictureError, read_picture_file
-from kit.messages import joined, tr
+from kit.messages import joined, tr, trn
 from kit.progress import Progress
 
 _OF_A_RUN = ("experiment.toml", "panels.jsonl", RUN_JSON)
@@ -58,8 +66,8 @@ def gather(folder: Path, parts: Sequence[Path], progress: Progress | None = None
             different keys; the folder holds something else. Nothing was written then.
     """
     check_out_folder(folder)
-    others = dict.fromkeys(path.resolve() for path in parts if path.resolve() != folder.resolve())
-    found = [read_part(part) for part in others]
+    places = dict.fromkeys(Path(os.path.realpath(part)) for part in parts)
+    found = [read_part(place) for place in places if place != Path(os.path.realpath(folder))]
     if not found:
         raise RunError(tr("name the folders of the parts behind {folder}", folder=folder))
     with lock_folder(folder, "gathered"):
@@ -78,8 +86,8 @@ class _Gathering:
         self._run, self._own, self._parts = Run(folder), own, parts
         self._source = own or parts[0]
         self._wanted = list(self._source.run.wanted())
-        rows = (own.rows if own else {}).items()
-        self._there = {slot for slot, row in rows if _is_whole(self._run, row)}.intersection(self._wanted)
+        rows = (own.asked if own else {}).items()
+        self._there = {slot for slot, row in rows if _is_whole(self._run, row)}
         self._notes: list[str] = []
 
     def run(self, progress: Progress | None) -> GatherReport:
@@ -87,8 +95,19 @@ class _Gathering:
             self._take_inputs()
         before = len(self._there)
         known = [part for part in (self._own, *self._parts) if part is not None]
+        if self._own and (older := len(outdated(self._own))):
+            self._notes.append(
+                trn(
+                    "{run}: {n} picture was drawn before the words of its panel were changed; gather into a "
+                    "new folder, or have it drawn again",
+                    "{run}: {n} pictures were drawn before the words of their panels were changed; gather "
+                    "into a new folder, or have them drawn again",
+                    older,
+                    run=self._run.folder,
+                )
+            )
         lacking = set(self._wanted) - self._there
-        if bringing := [part for part in self._parts if part.rows.keys() & lacking]:
+        if bringing := [part for part in self._parts if part.asked.keys() & lacking]:
             drawers = [self._own, *bringing] if self._own and self._own.rows else bringing
             self._notes += _write_told(self._run, drawers)
         if progress is not None:
@@ -120,7 +139,7 @@ class _Gathering:
 
     def _take_pictures(self, part: RunPart, progress: Progress | None) -> None:
         for slot in self._wanted:
-            row = part.rows.get(slot)
+            row = part.asked.get(slot)
             if row is None or slot in self._there:
                 continue
             if reason := self._take(part.run, row):

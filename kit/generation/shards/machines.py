@@ -29,6 +29,12 @@ def without_shard(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in identity.items() if key not in (SHARD, SHARD_PANELS)}
 
 
+def shard_told(run: Run) -> dict[str, Any]:
+    """Return what run.json says of the part that a folder holds; nothing of a whole run."""
+    before = _before(run)
+    return {key: before[key] for key in (SHARD, SHARD_PANELS) if key in before}
+
+
 def distinct(machines: Iterable[Any]) -> list[Any]:
     """Return each machine once, in their order."""
     found: list[Any] = []
@@ -50,13 +56,16 @@ def resumed_identity(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(identity)
     if not run.rows():
         return told
+    before = _before(run)
+    if GATHERED in before:
+        told[GATHERED] = distinct([*machines_of(before), *machines_of(told)])
+    return told if before.get(SHARD) == told.get(SHARD) else without_shard(told)
+
+
+def _before(run: Run) -> dict[str, Any]:
+    """Return what run.json says; nothing where it is not there, lost or damaged: it is written again."""
     try:
         before = run.read_json(RUN_JSON)
-    except RunError:  # lost or damaged: it is written again
-        before = {}
-    if isinstance(before, dict):
-        if GATHERED in before:
-            told[GATHERED] = distinct([*machines_of(before), *machines_of(told)])
-        if before.get(SHARD) != told.get(SHARD):
-            told = without_shard(told)
-    return told
+    except RunError:
+        return {}
+    return before if isinstance(before, dict) else {}

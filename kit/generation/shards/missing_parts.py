@@ -40,9 +40,9 @@ def unfinished_shards(parts: Iterable[RunPart], wanted: Iterable[Slot], missing:
     known = set(wanted)
     for shard, same in held.items():
         panels = same[0].identity.get(SHARD_PANELS)
-        drawn = known.intersection(slot for part in same for slot in part.rows)
+        drawn = known.intersection(slot for part in same for slot in part.asked)
         if isinstance(panels, int) and (lacking := min(panels - len(drawn), missing)) > 0:
-            folder = max(same, key=lambda part: len(part.rows)).run.folder
+            folder = max(same, key=lambda part: len(part.asked)).run.folder
             yield tr(
                 "{part} is not finished, {lacking} of its {panels} panels are missing: where it was drawn, "
                 "`storykit generate {experiment} --out {folder} --shard {shard}` goes on",

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from kit.errors import RunError
 from kit.experiment.run import CHANGED, INPUTS, PanelRow, Run, Slot
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BATCHING
+from kit.generation.shards.asked_rows import asked_rows
 from kit.generation.shards.machines import RUN_JSON
 from kit.messages import joined, tr, trn
 
@@ -37,6 +38,9 @@ class RunPart(NamedTuple):
     identity: Mapping[str, Any]
     """What its run.json says."""
     rows: Mapping[Slot, PanelRow]
+    """All that was drawn there."""
+    asked: Mapping[Slot, PanelRow]
+    """Those of panels that its experiment wants, drawn with the words that it has now."""
     batches: object
     """What its batching.json says; None where it has none."""
 
@@ -57,17 +61,26 @@ def _read(run: Run) -> RunPart:
     identity = run.read_json(RUN_JSON) if rows or path.exists() else {}
     if not isinstance(identity, dict):
         raise RunError(tr("{file} is no table", file=path))
-    _ = run.loaded  # damaged, it is refused here
-    return RunPart(run, identity, rows, run.read_json(BATCHING) if batching.is_file() else None)
+    asked = asked_rows(run, rows.values())  # a damaged experiment is refused here
+    return RunPart(run, identity, rows, asked, run.read_json(BATCHING) if batching.is_file() else None)
 
 
 def left_behind(part: RunPart, run: Run) -> Iterator[str]:
     """Yield what of a part is not taken into a run."""
-    if beyond := len(part.rows.keys() - set(run.wanted())):
-        yield tr(
+    wanted = set(run.wanted())
+    if beyond := len(part.rows.keys() - wanted):
+        yield trn(
+            "{part}: {n} picture beside the experiment's seeds stays behind; repair after gathering",
             "{part}: {n} pictures beside the experiment's seeds stay behind; repair after gathering",
+            beyond,
             part=part.run.folder,
-            n=beyond,
+        )
+    if older := len(outdated(part)):
+        yield trn(
+            "{part}: {n} picture was drawn before the words of its panel were changed, and stays behind",
+            "{part}: {n} pictures were drawn before the words of their panels were changed, and stay behind",
+            older,
+            part=part.run.folder,
         )
     listed = {part.run.folder / row.file for row in part.rows.values()}
     if unlisted := len(set((part.run.folder / "panels").rglob("*.png")) - listed):
@@ -85,6 +98,11 @@ def left_behind(part: RunPart, run: Run) -> Iterator[str]:
             part=part.run.folder,
             files=joined(decided, tr(", ")),
         )
+
+
+def outdated(part: RunPart) -> Set[Slot]:
+    """Return the wanted panels whose pictures were drawn with other words than they have now."""
+    return part.rows.keys() & set(part.run.wanted()) - part.asked.keys()
 
 
 def _is_lost(path: Path, taken: Path) -> bool:
@@ -110,7 +128,8 @@ def conflicts(parts: Sequence[RunPart]) -> Iterator[str]:
     for part in parts[1:]:
         if difference := _experiments_differ(first.run, part.run) or _identities_differ(first, part):
             yield tr(
-                "{part} is not of the run that {first} is of: {difference}",
+                "{part} is not of the run that {first} is of: {difference}; leave one of the two out, or "
+                "draw it in a new folder with the other's experiment",
                 part=part.run.folder,
                 first=first.run.folder,
                 difference=difference,
@@ -123,7 +142,7 @@ def conflicts(parts: Sequence[RunPart]) -> Iterator[str]:
 def _rows_differ(parts: Sequence[RunPart]) -> Iterator[str]:
     holders: dict[Slot, tuple[Path, str]] = {}
     for part in parts:
-        for slot, row in part.rows.items():
+        for slot, row in part.asked.items():
             before, key = holders.setdefault(slot, (part.run.folder, row.key))
             if key != row.key:
                 yield tr(
@@ -156,6 +175,7 @@ def _experiments_differ(one: Run, other: Run) -> str:
     """
     stories = [{story.name: story.story for story in run.loaded.stories} for run in (one, other)]
     before, now = (tomllib.loads(run.read_text("experiment.toml")) for run in (one, other))
+    before, now = ({"quality": "final", **document} for document in (before, now))
     shaping = [key for key in {**before, **now} if key not in _OF_A_MACHINE]
     if difference := _difference({key: before.get(key) for key in shaping}, {k: now.get(k) for k in shaping}):
         return difference

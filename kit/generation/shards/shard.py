@@ -56,13 +56,14 @@ def shard_named(text: str) -> RunShard:
 
 
 def shard_slots(run: Run, jobs: Iterable[Job], shard: RunShard) -> set[Slot]:
-    """Return the panels that a shard draws; what is made of other pictures by steps is in none.
+    """Return the panels that a shard draws; what was asked for beside the seeds is in none.
 
     Args:
         run: planned.
         jobs: all that it wants.
         shard: the part.
     """
-    sets = group_batches((job for job in jobs if not job.chain), PANELS, drawn_apart(run))
+    wanted = set(run.wanted())
+    sets = group_batches((job for job in jobs if job.slot in wanted), PANELS, drawn_apart(run))
     mine = sets[shard.number - 1 :: shard.count]
     return {job.slot for pictures in mine for same in pictures for job in same}

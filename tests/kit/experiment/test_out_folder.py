@@ -28,3 +28,15 @@ def test_a_new_an_empty_and_a_begun_folder_pass(tmp_path: Path, names: tuple[str
     for name in names:
         (tmp_path / name).touch()
     check_out_folder(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "link"])
+def test_a_link_to_what_is_not_there_is_named_with_what_to_do(tmp_path: Path, place: str) -> None:
+    (tmp_path / "link").symlink_to(place)
+    told = f"link is a link to {place}, which is not there: make it, or choose another folder"
+    for folder in (tmp_path / "link", tmp_path / "link" / "runs" / "rain"):
+        with pytest.raises(RunError, match=told):
+            check_out_folder(folder)
+    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "led").symlink_to("nowhere")
+    check_out_folder(tmp_path / "led" / "run")

@@ -69,6 +69,23 @@ def test_what_is_no_part_is_refused_before_anything_is_drawn(experiment, tmp_pat
     assert not (tmp_path / "part").exists()
 
 
+def test_other_settings_ask_for_a_new_folder_as_a_part_knows_no_again(experiment, tmp_path):
+    said("generate", experiment, "--out", tmp_path / "part", "--shard", "1/2")
+    other = experiment.with_name("other.toml")
+    other.write_text(experiment.read_text().replace("steps = 1", "steps = 2"))
+    told = refused("generate", other, "--out", tmp_path / "part", "--shard", "2/2", "--devices", "cpu")
+    assert told.endswith("(steps 2 instead of 1); draw the part in a new folder, with another --out")
+
+
+def test_drafts_and_finals_are_not_merged_and_the_line_says_what_to_do(experiment, tmp_path):
+    said("generate", experiment, "--out", tmp_path / "finals", "--shard", "1/2")
+    said("generate", experiment, "--out", tmp_path / "drafts", "--shard", "2/2", "--draft")
+    assert refused("gather", tmp_path / "run", tmp_path / "finals", tmp_path / "drafts").endswith(
+        'quality "draft" instead of "final"; leave one of the two out, or draw it in a new folder with the '
+        "other's experiment"
+    )
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert "nowhere does not exist" in refused("gather", tmp_path / "run", tmp_path / "nowhere")
 

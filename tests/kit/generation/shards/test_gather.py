@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of
+from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of, write_story
 from full_disk import disk_with_room_for
 
 from kit.errors import InputError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
-from kit.experiment.run import Run
+from kit.experiment.extras.extra_pictures import ExtraPicture, Spending, keep_spending
+from kit.experiment.run import Run, Slot
 from kit.generation.generate import draw_experiment, draw_shard, generate
 from kit.generation.shards.gather import gather
 from kit.generation.shards.shard import RunShard, shard_named
@@ -412,3 +413,75 @@ def test_who_brings_nothing_takes_nothing_from_what_the_run_says(asked, tmp_path
     assert (done.taken, list(done.notes)) == (0, [])
     assert (tmp_path / "run" / "batching.json").read_bytes() == before
     assert "gathered" not in Run(tmp_path / "run").read_json("run.json")
+
+
+def beside_the_seeds(part: Run) -> Slot:
+    """Ask for a picture beside the seeds and return which it is."""
+    spending = Spending(candidate="a", order="authored", story="cat", budget=1)
+    keep_spending(part, spending.asking((ExtraPicture(3, 1001),)))
+    return Slot("a", "authored", "cat", 1001, 3)
+
+
+def test_pictures_beside_the_seeds_are_in_no_shard_and_a_part_that_has_some_stays_a_part(asked, tmp_path):
+    part = Run(drawn(asked, tmp_path, 2)[0])
+    slot = beside_the_seeds(part)
+    for number in (1, 2):
+        assert draw_shard(asked, part.folder, [FakePainter()], None, RunShard(1, 2))[1].drawn == 0, number
+        generate(part, [FakePainter()], only=frozenset([slot]))
+        told = part.read_json("run.json")
+        assert (told["shard"], told["shard_panels"]) == ("1/2", 24)
+    assert list(gather(tmp_path / "run", [part.folder]).shards) == ["2/2"]
+
+
+def test_pictures_beside_the_seeds_that_two_parts_call_the_same_are_no_conflict(asked, whole, tmp_path):
+    parts = drawn(asked, tmp_path, 2)
+    for part in parts:
+        generate(Run(part), [FakePainter()], only=frozenset([beside_the_seeds(Run(part))]))
+    row = Run(parts[0]).rows()[-1]
+    Run(parts[0]).append(replace(row, key="0" * 64))
+    done = gather(tmp_path / "run", parts)
+    told = "1 picture beside the experiment's seeds stays behind; repair after gathering"
+    assert list(done.notes) == [f"{part}: {told}" for part in parts]
+    assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)
+
+
+@pytest.fixture
+def reworded(tmp_path) -> tuple[LoadedExperiment, list[Path]]:
+    """Return an experiment, and two copies of its run that each drew a shard of it in other words since."""
+    make_run(tmp_path, "seeds = [0, 1]")
+    before = load_experiment(tmp_path / "experiment.toml")
+    write_story(tmp_path / "cat.toml", ["小猫，跳舞"])
+    now = load_experiment(tmp_path / "experiment.toml")
+    parts = [tmp_path / "part 1", tmp_path / "part 2"]
+    for number, part in enumerate(parts, 1):
+        draw_experiment(before, part, [FakePainter()])
+        draw_shard(now, part, [FakePainter()], None, RunShard(number, 2))
+    return now, parts
+
+
+def test_of_each_panel_the_picture_is_taken_that_was_drawn_with_its_words_of_now(reworded, tmp_path):
+    now, parts = reworded
+    done = gather(tmp_path / "gathered", parts[:1])
+    told = "1 picture was drawn before the words of its panel were changed, and stays behind"
+    assert (done.taken, done.missing, list(done.notes)) == (15, 1, [f"{parts[0]}: {told}"])
+    assert gather(tmp_path / "gathered", parts).missing == 0
+    whole, _ = draw_experiment(now, tmp_path / "whole", [FakePainter()])
+    assert pictures_of(Run(tmp_path / "gathered")) == pictures_of(whole)
+
+
+def test_a_picture_of_older_words_in_the_run_is_not_written_over_and_told_as_missing(reworded):
+    _, parts = reworded
+    before = pictures_of(Run(parts[0]))
+    done = gather(parts[0], parts)
+    assert (done.there, done.taken, done.missing) == (15, 0, 1)
+    assert done.notes[0] == (
+        f"{parts[0]}: 1 picture was drawn before the words of its panel were changed; gather into a new "
+        "folder, or have it drawn again"
+    )
+    assert pictures_of(Run(parts[0])) == before
+
+
+def test_a_link_that_leads_nowhere_is_no_part(asked, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(RunError, match="loop does not exist"):
+        gather(tmp_path / "run", [*drawn(asked, tmp_path, 1), tmp_path / "loop"])

@@ -12,7 +12,8 @@ WANTED = [Slot("base", "authored", "cat", seed, panel) for seed in (0, 1) for pa
 
 
 def part(name: str, slots: list[Slot], **identity: object) -> RunPart:
-    return RunPart(Run(Path(name)), identity, dict.fromkeys(slots), None)
+    rows = dict.fromkeys(slots)
+    return RunPart(Run(Path(name)), identity, rows, rows, None)
 
 
 def told(*parts: RunPart, missing: int = 16) -> list[str]:
