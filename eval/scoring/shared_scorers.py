@@ -91,18 +91,19 @@ class ScoringWorker:
         return getattr(getattr(self._tools, part), name)(items)
 
 
-def _surroundings_on(device: str) -> Surroundings:
-    return surroundings(OF_SCORERS, cpu_arithmetic() if device == "cpu" else None)
+def _surroundings_on(device: str, threads: int | None = None) -> Surroundings:
+    return surroundings(OF_SCORERS, cpu_arithmetic(threads=threads) if device == "cpu" else None)
 
 
-def differences(one: ScorerFacts, first: ScorerFacts | None) -> Iterator[Message]:
+def differences(one: ScorerFacts, first: ScorerFacts | None, threads: int | None = None) -> Iterator[Message]:
     """Yield why a worker would not give the numbers that this process and the first worker would.
 
     Args:
         one: a worker.
         first: whose weights count; None: this one's.
+        threads: that are to compute on a CPU; None: as many as do in this process.
     """
-    yield from strangeness(one.surroundings, _surroundings_on(one.device))
+    yield from strangeness(one.surroundings, _surroundings_on(one.device, threads))
     if first is None:
         return
     stamps = (

@@ -48,7 +48,8 @@ def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
                 raise ScoreError(told) from error
         return
     with workers_on(picked, cluster, heard) as pool:
-        pool.make(lambda place: partial(TrialWorker, load, place.device, THREADS), differences)
+        alike = partial(differences, threads=THREADS)
+        pool.make(lambda place: partial(TrialWorker, load, place.device, THREADS), alike)
 
         def tried(number: int) -> Trial:
             return cast(Trial, pool.ask("tried", number)[1])

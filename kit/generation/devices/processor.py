@@ -13,11 +13,15 @@ _SWITCHES = ("MKL_", "ONEDNN_")
 _LONGEST_NAME = 50
 
 
-def cpu_arithmetic(table: Path = CPU_INFO) -> str | None:
+def cpu_arithmetic(table: Path = CPU_INFO, threads: int | None = None) -> str | None:
     """Return CPU, instruction set and number of threads in a line; None where the system tells no CPU.
 
     Where it is equal, versions and weights being equal too, pictures are equal to the last bit: kernels are
     chosen by the CPU's flags and caches, and threads share out the sums (docs/benchmarks.md).
+
+    Args:
+        table: the system's.
+        threads: that compute; None: as many as do in this process.
     """
     import torch
 
@@ -32,5 +36,6 @@ def cpu_arithmetic(table: Path = CPU_INFO) -> str | None:
         return None
     switches = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith(_SWITCHES))
     rest = sha256_bytes("\n".join([*(told.get(name, "") for name in _TELLING), *switches]).encode())[:8]
-    name, threads = told.get("model name", "CPU")[:_LONGEST_NAME], torch.get_num_threads()
-    return f"{name} {rest}, {torch.backends.cpu.get_cpu_capability()}, threads: {threads}"
+    name = told.get("model name", "CPU")[:_LONGEST_NAME]
+    computing = torch.get_num_threads() if threads is None else threads
+    return f"{name} {rest}, {torch.backends.cpu.get_cpu_capability()}, threads: {computing}"

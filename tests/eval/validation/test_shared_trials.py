@@ -3,7 +3,9 @@ import signal
 from typing import NoReturn
 
 import pytest
+import torch
 from command import said
+from ray_nodes import stripes_on
 
 from eval.validation.shared_trials import trials_on
 from kit.errors import ScoreError
@@ -19,6 +21,17 @@ def test_a_process_that_is_killed_is_one_line_with_what_to_do():
     told = "a process was killed, perhaps because memory is short: close other programs first"
     with pytest.raises(ScoreError, match=told), trials_on(killed, "cpu", "", print) as trials:
         list(trials([0, 1]))
+
+
+@pytest.mark.timeout(300)
+def test_machines_whose_cpus_have_several_cores_try_tales(cluster):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with trials_on(stripes_on, "auto", cluster[0].address, pytest.fail) as trials:
+            assert callable(trials)
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.slow
