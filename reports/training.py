@@ -22,6 +22,7 @@ from eval.scoring.records import read_summary
 from kit.errors import RunError, ScoreError, StorykitError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
+from kit.files.inside import open_file, read_file
 from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import generate
 from kit.generation.recipe import check_drawable
@@ -113,7 +114,7 @@ def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScore
     known.filters["written"] = written
     known.filters["said"] = words.said
     known.filters["title_of"] = lambda name: words.get(f"learn_{name}") or words.metric(name)
-    told = json.loads((folder / "train.json").read_bytes())
+    told = json.loads(read_file(folder / "train.json"))
     return known.get_template("learning.html").render(
         w=words,
         name=folder.resolve().name,
@@ -153,7 +154,8 @@ def _curves(folder: Path, looks: Sequence[CheckpointScores], best: int | None) -
 def _losses(folder: Path) -> list[tuple[int, float]]:
     if not (folder / "log.csv").exists():  # before the first saved step
         return []
-    log = pd.read_csv(folder / "log.csv")
+    with open_file(folder / "log.csv") as file:
+        log = pd.read_csv(file)
     return list(zip(log["step"].tolist(), log["loss"].tolist(), strict=True))
 
 

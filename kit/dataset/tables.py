@@ -16,6 +16,7 @@ from kit.dataset.augmentation.changes import KINDS
 from kit.dataset.listed import PLACE, FoundPicture, ListedFolder, caption_of, resolve_listed
 from kit.errors import InputError
 from kit.files.encodings import without_surrogates
+from kit.files.inside import read_file
 from kit.files.text.delimited_text import Row, rows_of
 from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import DecodedText, decode_text
@@ -81,7 +82,7 @@ def pictures_in_table(table: Path) -> list[FoundPicture]:
 def decoded_text(path: Path) -> DecodedText:
     """Return a text file of unknown encoding; raises InputError with the reason."""
     try:
-        return decode_text(path.read_bytes())
+        return decode_text(read_file(path))
     except FileNotFoundError as error:
         raise InputError(str(path), [missing_file(path)]) from error
     except OSError as error:

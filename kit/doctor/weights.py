@@ -13,6 +13,7 @@ from kit.embedded import BASE_WEIGHTS, CANNY_CONTROLNET, LORAS
 from kit.errors import RunError, WeightsError
 from kit.files.checksums import RECORD, read_record
 from kit.files.encodings import sha256_of
+from kit.files.inside import open_file
 from kit.messages import joined, tr
 from kit.models.layouts.weight_files import PARTS, find_weights, missing_files
 
@@ -73,7 +74,7 @@ def is_whole(path: Path) -> bool:
     try:
         if path.suffix != ".safetensors":
             return path.suffix != ".bin" or zipfile.is_zipfile(path)
-        with path.open("rb") as file:
+        with open_file(path) as file:
             (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
             if length > _MOST_HEADER_BYTES:
                 return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import RunError
 from kit.files.folder_lock import was_locked
+from kit.files.inside import read_file
 from kit.files.path_contents import kind_at
 from kit.messages import joined, tr
 
@@ -84,7 +85,7 @@ def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) ->
     path = run.experiment_path
     if not path.is_file():
         return
-    if not path.read_bytes().startswith(MARK.encode()):
+    if not read_file(path).startswith(MARK.encode()):
         has_rows = run.rows_path.is_file()
         if has_rows:
             raise RunError(

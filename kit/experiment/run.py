@@ -24,7 +24,7 @@ from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
-from kit.files.inside import refuse_links_out
+from kit.files.inside import read_file, refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
@@ -258,7 +258,7 @@ class Run:
         A line torn by a crash is left out: its panel counts as not drawn.
         """
         try:
-            lines = self.rows_path.read_bytes().split(b"\n")
+            lines = read_file(self.rows_path).split(b"\n")
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -315,7 +315,7 @@ class Run:
     def faults(self) -> dict[str, str]:
         """Return why panels could not be drawn when that was last tried, by file."""
         try:
-            found = finite_json((self.folder / "faults.json").read_bytes())
+            found = finite_json(read_file(self.folder / "faults.json"))
         except (OSError, ValueError):
             return {}
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
@@ -347,7 +347,7 @@ class Run:
         """Return a text file of the run; raises RunError, with the command that writes it."""
         path = self.folder / name
         try:
-            return path.read_bytes().decode("utf-8-sig")
+            return read_file(path).decode("utf-8-sig")
         except FileNotFoundError as error:
             if name in _WRITERS:
                 raise RunError(

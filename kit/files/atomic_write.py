@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from kit.errors import RunError
 from kit.files.folder_lock import hold
+from kit.files.inside import open_file
 from kit.files.text.library_words import reason_of
 from kit.messages import mark, tr
 
@@ -66,7 +67,7 @@ def write_new(path: Path, data: bytes) -> None:
 def copy_atomic(source: Path, path: Path) -> None:
     """Copy a file of any size so that the copy is whole or what was there before."""
     try:
-        original = source.open("rb")
+        original = open_file(source)
     except OSError as error:
         reason = reason_of(error)
         raise RunError(tr("{path} cannot be read: {reason}", path=source, reason=reason)) from error

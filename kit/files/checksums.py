@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from kit.errors import RunError, WeightsError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
+from kit.files.inside import read_file
 from kit.messages import joined, tr
 
 RECORD = "storykit.json"
@@ -95,7 +96,7 @@ def noted_sha256(paths: Sequence[Path], record: Path) -> list[str]:
 def read_record(record: Path) -> dict[str, FileStamp]:
     """Return what is noted of a folder's files; nothing where there is no record that can be read."""
     try:
-        return Record.validate_json(record.read_bytes())
+        return Record.validate_json(read_file(record))
     except (OSError, ValidationError):
         return {}
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from kit.did_you_mean import nearest
 from kit.errors import MOST_FAULTS, InputError
+from kit.files.inside import read_file
 from kit.files.path_contents import Kind, mistaken
 from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import why_no_utf8
@@ -100,8 +101,7 @@ def read_text(path: Path, errors: str = "strict", wanted: Kind | None = None) ->
 def read_bytes(path: Path, most: int = -1) -> bytes:
     """Return a file's bytes, or its first ones where the most are given; raises InputError."""
     try:
-        with path.open("rb") as file:
-            return file.read(most)
+        return read_file(path, most)
     except FileNotFoundError as error:
         raise InputError(str(path), [missing_file(path)]) from error
     except IsADirectoryError as error:

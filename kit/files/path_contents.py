@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from kit.files.inside import read_file
 from kit.files.text.toml_text import parse_toml
 from kit.files.user_paths import meant_beside, missing_file, missing_folder, shell_word
 from kit.messages import mark, tr
@@ -124,8 +125,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
 
 
 def _opens(path: Path, opening: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(opening)) == opening
+    return read_file(path, len(opening)) == opening
 
 
 def _kind_of_file(path: Path) -> Kind | None:
@@ -139,9 +139,7 @@ def _kind_of_file(path: Path) -> Kind | None:
 
 
 def _kind_of_toml(path: Path) -> Kind | None:
-    with path.open("rb") as file:
-        data = file.read(_TOML_BYTES)
-    document = parse_toml(data.decode("utf-8-sig"))
+    document = parse_toml(read_file(path, _TOML_BYTES).decode("utf-8-sig"))
     return next((kind for key, kind in _KEYS if key in document), None)
 
 
@@ -255,7 +253,7 @@ def _filled(said: str, path: Path) -> str:
 
 def _stories_of(experiment: Path) -> str:
     """Return the stories that an experiment names, as far as they are there."""
-    named = parse_toml(experiment.read_text(encoding="utf-8-sig")).get("stories")
+    named = parse_toml(read_file(experiment, _TOML_BYTES).decode("utf-8-sig")).get("stories")
     texts = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
     return _listed([experiment.parent / text for text in texts]) if texts else tr("a story")
 

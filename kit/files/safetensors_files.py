@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, deserialize, safe_open
 
 from kit.files.encodings import Piece
+from kit.files.inside import refuse_special
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import tr
@@ -135,6 +136,7 @@ def read_tensors(
         dtype: what they are made; by default they stay what they are.
     """
     try:
+        refuse_special(path)
         with safe_open(path, framework="pt", device=device) as file:
             tensors = {name: file.get_tensor(name).to(dtype=dtype) for name in file.keys()}  # noqa: SIM118
             return tensors, dict(file.metadata() or {})

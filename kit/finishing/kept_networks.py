@@ -11,6 +11,7 @@ from typing import NamedTuple
 from kit.embedded import EMBEDDED, FINISHER
 from kit.errors import WeightsError
 from kit.files.encodings import sha256_bytes, sha256_of
+from kit.files.inside import read_file
 from kit.files.safetensors_files import read_safetensors, tensor_bytes
 from kit.files.tensors.checkpoint_files import WIDTHS
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
@@ -65,7 +66,7 @@ def network_to_keep(name: str) -> KeptNetwork:
 def _as_kept(path: Path, file: TensorFile) -> bytes:
     """Return the bytes of a network's file in the form that is kept; ValueError where it is too large."""
     _check_size(sum(prod(kind.shape) * WIDTHS[kind.dtype] for kind in file.kinds.values()))
-    data = path.read_bytes() if path.stat().st_size <= MOST_KEPT_BYTES else b""
+    data = read_file(path) if path.stat().st_size <= MOST_KEPT_BYTES else b""
     try:
         read_safetensors(data)
     except ValueError:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kit.errors import WeightsError
+from kit.files.inside import read_file
 from kit.hub.repository import models_folder
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)((?:/[A-Za-z0-9][\w.-]*)*)")
@@ -60,6 +61,6 @@ def _places(owner: str, model: str) -> Iterator[Path]:
 
 def _snapshots(folder: Path) -> Iterator[Path]:
     """Yield what Hugging Face keeps of a model, the newest of its branch "main" first."""
-    with suppress(OSError):
-        yield folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
+    with suppress(OSError, ValueError):
+        yield folder / "snapshots" / read_file(folder / "refs" / "main").decode().strip()
     yield from sorted((folder / "snapshots").glob("*"))

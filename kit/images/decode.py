@@ -138,6 +138,8 @@ def _regular(path: Path) -> Iterator[tuple[BufferedReader, int]]:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise PictureError(tr("is no file"))
+        if not found.st_size:  # files of the kernel say so, too, and some never end
+            raise PictureError(tr("is an empty file"))
         with path.open("rb") as file:
             yield file, found.st_size
     except FileNotFoundError as error:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kit.errors import LoraError
+from kit.files.inside import open_file, read_file
 from kit.files.safetensors_files import LENGTH_BYTES
 from kit.files.text.library_words import reason_of
 from kit.lora.key_names import Names, Tool, config_beside, write_key
@@ -97,7 +98,7 @@ def short_hash(data: bytes | memoryview) -> str:
 def short_hash_of(path: Path) -> str:
     """Return the short hash of a file; it is not read into memory as a whole."""
     with (
-        path.open("rb") as file,
+        open_file(path) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         memoryview(data) as whole,
     ):
@@ -139,7 +140,7 @@ def said_alpha(path: Path, tool: Names, notes: Mapping[str, str], rank: int) -> 
     """
     if config := config_beside(path):
         try:
-            return _adapter_alpha(config.read_bytes()[:_CONFIG_BYTES].decode("utf-8-sig"), rank)
+            return _adapter_alpha(read_file(config, _CONFIG_BYTES).decode("utf-8-sig"), rank)
         except (ValueError, OSError) as error:
             raise LoraError(tr("{file}: {why}", file=config, why=reason_of(str(error)))) from error
     if ADAPTER_NOTE in notes:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
 from kit.files.encodings import sha256_bytes
+from kit.files.inside import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import Message, joined, tr
 from kit.models.kolors.text_encoder import build_prompter
@@ -165,7 +166,7 @@ def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def read_config(path: Path, model: type[Config], mend: str) -> Config:
     """Return a base's JSON file as a checked record; WeightsError with every fault and what mends it."""
     try:
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(read_file(path))
     except OSError as error:
         raise WeightsError(
             tr(

@@ -20,6 +20,7 @@ from kit.experiment.candidates.saved_steps import TRAINING_NOTE
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes, sha256_bytes
 from kit.files.folder_lock import LOCK
+from kit.files.inside import read_file
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
@@ -62,8 +63,8 @@ def _is_passing(path: Path) -> bool:
 def read_training_identity(path: Path) -> dict[str, object]:
     """Return what a folder's train.json holds; RunError when it is damaged."""
     try:
-        identity = finite_json(path.read_bytes())
-    except ValueError as error:
+        identity = finite_json(read_file(path))
+    except (OSError, ValueError) as error:
         raise RunError(
             tr("{file} is damaged: {error}; choose another --out", file=path, error=reason_of(error))
         ) from error
@@ -180,11 +181,11 @@ class TrainingFolder(Generic[Kept]):
     def _logged(self) -> list[TrainStep]:
         path = self._folder / LOG
         try:
-            rows = csv_rows(path.read_bytes()) if path.exists() else []
+            rows = csv_rows(read_file(path)) if path.exists() else []
             return [
                 TrainStep(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows
             ]
-        except (KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError) as error:
             raise RunError(
                 tr(
                     "{file} is damaged: {error}; delete it, only the curve's past is lost",

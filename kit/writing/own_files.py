@@ -22,6 +22,7 @@ from kit.experiment.out_folder import MARK
 from kit.files.atomic_write import write_atomic, write_new
 from kit.files.documents import read_bytes
 from kit.files.folder_lock import lock_folder
+from kit.files.inside import read_file
 from kit.files.path_contents import kind_at
 from kit.files.text.text_encodings import decode_text
 from kit.messages import tr
@@ -182,8 +183,7 @@ def run_around(path: Path) -> Path | None:
     """Return the folder of the run in which a path lies, whose files tell what was drawn."""
     around = next((one for one in (path, *path.parents) if kind_at(one) in _RUNS), None)
     if around is None and path.is_file():
-        with path.open("rb") as file:
-            return path.parent if file.read(len(MARK.encode())) == MARK.encode() else None
+        return path.parent if read_file(path, len(MARK.encode())) == MARK.encode() else None
     return around
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.files.encodings import Piece, sha256_bytes
+from kit.files.inside import read_file
 from kit.files.safetensors_files import LENGTH_BYTES, SafetensorsFile, read_safetensors
 from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.lora.key_names import Tool, read_key
@@ -29,7 +30,7 @@ def load_lora_file(path: Path, alpha: float | None, layout: PipelineLayout | Non
         OSError: the file cannot be read.
         LoraError: it has to be read with torch, and holds no LoRA.
     """
-    data = path.read_bytes()
+    data = read_file(path)
     source = LoraFile(
         data=data,
         source_sha256=sha256_bytes(data),

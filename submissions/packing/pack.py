@@ -13,6 +13,7 @@ from kit.experiment.steps import side_after
 from kit.files.atomic_write import drafted
 from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
+from kit.files.inside import open_file
 from kit.images.lettering import NUMBERS_ONLY
 from kit.messages import joined, mark, tr
 from submissions.bundle.bundle import open_bundle
@@ -120,7 +121,7 @@ def _is_of(run: Run, entry: Entry, path: Path) -> bool:
 def _manifest_in(path: Path) -> bytes | None:
     """Return the manifest of a bundle, at most as much as any has; None where there is none."""
     try:
-        with zipfile.ZipFile(path) as opened, opened.open(MANIFEST) as file:
+        with open_file(path) as zipped, zipfile.ZipFile(zipped) as opened, opened.open(MANIFEST) as file:
             return file.read(_MANIFEST_BYTES)
     except (
         OSError,

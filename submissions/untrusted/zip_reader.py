@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from kit.errors import BundleError
 from kit.files.encodings import ZipEntry, zip_end
+from kit.files.inside import open_file
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import mark, tr
@@ -80,7 +81,7 @@ def read_zip(path: Path, keep: Keep | None = None) -> ZipContents:
             tr("{file}: {problem}, must be the zip of a bundle", file=path.name or path, problem=told)
         )
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return _read(file, keep)
     except OSError as error:
         raise BundleError(

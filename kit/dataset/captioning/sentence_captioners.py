@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from kit.dataset.captioning.network_errors import network_errors
 from kit.errors import WeightsError
+from kit.files.inside import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import Language, mark, tr
 from kit.models.bases.pipeline_class import refuse_endless
@@ -108,7 +109,7 @@ def _check_folder(folder: Path, kind: str) -> None:
     try:
         if (folder / CONFIG).stat().st_size > MOST_CONFIG_BYTES:
             raise ValueError(tr("has more than {most} bytes", most=MOST_CONFIG_BYTES))
-        config = json.loads((folder / CONFIG).read_bytes())
+        config = json.loads(read_file(folder / CONFIG, MOST_CONFIG_BYTES))
         found = config.get("model_type") if isinstance(config, dict) else None
     except (OSError, ValueError, RecursionError) as error:
         told = {"folder": folder, "reason": reason_of(error)}

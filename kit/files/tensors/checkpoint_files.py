@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from kit.files.inside import open_file
 from kit.files.tensors.pickle_walk import PickledTensor, content_by_name
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
@@ -68,7 +69,7 @@ def open_checkpoint(path: Path, lists: Collection[str] = ()) -> Checkpoint:
         lists: names under which lists of texts may lie beside the tensors.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, 2)
             _check_directory(file, size)
             with zipfile.ZipFile(file) as archive:
@@ -207,7 +208,7 @@ def load_spot(path: Path, spot: Spot) -> "Tensor":
     """Return a tensor of a file, read into memory of its own; ValueError where the file is shorter by now."""
     data = bytearray(spot.size_bytes)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(spot.first)
             read = file.readinto(data)
     except OSError as error:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
+from kit.files.inside import open_file
 from kit.files.tensors.checkpoint_files import (
     MAX_PICKLE_BYTES,
     WIDTHS,
@@ -27,7 +28,7 @@ _COUNT = struct.Struct("<q")
 
 def open_legacy(path: Path) -> Checkpoint:
     """Return the tensors of a file that an old torch wrote; ValueError says why it is not sound."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
         stream = io.BytesIO(file.read(MAX_PICKLE_BYTES))
@@ -53,7 +54,7 @@ def open_legacy(path: Path) -> Checkpoint:
 def _places(path: Path, first: int, size: int, widths: Mapping[str, int]) -> dict[str, ArrayPlace]:
     """Return where each array lies, one behind the other from `first` on, in the order of the keys."""
     found = {}
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for key, width in widths.items():
             file.seek(first)
             told = file.read(_COUNT.size)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
+from kit.files.inside import open_file
 from kit.files.safetensors_files import LENGTH_BYTES, METADATA, read_safetensors
 from kit.files.tensors.checkpoint_files import WIDTHS, Spot, load_spot, open_checkpoint, tensor_of
 from kit.files.tensors.legacy_files import MARK, open_legacy
@@ -45,7 +46,7 @@ class TensorFile(NamedTuple):
 def open_tensor_file(path: Path) -> TensorFile:
     """Return a file of tensors; ValueError says in words what else it is, or what is wrong with it."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(HEAD_BYTES)
             size = file.seek(0, 2)
     except FileNotFoundError as error:
@@ -117,7 +118,7 @@ def _safetensors(path: Path, size: int, length: int) -> TensorFile:
 
 def _starts(path: Path, length: int) -> dict[str, int]:
     """Return the byte of the file at which each tensor begins, by a header that the library has judged."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         header = json.loads(file.read(LENGTH_BYTES + length)[LENGTH_BYTES:])
     body = LENGTH_BYTES + length
     return {name: body + told["data_offsets"][0] for name, told in header.items() if name != METADATA}

@@ -14,6 +14,7 @@ from kit.experiment.references.kept_pictures import kept_bytes
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, finite_json, json_bytes, sha256_bytes
+from kit.files.inside import read_file
 from kit.generation.controls.annotators import AnnotatorKind, annotator_identity
 from kit.generation.controls.control import Control
 from kit.generation.controls.map_making import map_of
@@ -135,7 +136,7 @@ class RunMaps:
 
 def _read_made(folder: Path) -> dict[str, str]:
     try:
-        found = finite_json((folder / MADE).read_bytes())
+        found = finite_json(read_file(folder / MADE))
     except (OSError, ValueError):
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

@@ -17,6 +17,7 @@ from kit.experiment.run import Run
 from kit.experiment.steps import mask_file, network_file
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes
+from kit.files.inside import read_file
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.finishing.finisher import Finisher, open_finisher
@@ -163,8 +164,7 @@ def network_bytes(run: Run, sha256: str) -> bytes:
     """Return the file of a network; raises RunError where it is not there or another one."""
     path = run.folder / network_file(sha256)
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_KEPT_BYTES + 1)
+        data = read_file(path, MOST_KEPT_BYTES + 1)
     except OSError as error:
         raise RunError(tr("{file} cannot be read: {error}", file=path, error=reason_of(error))) from error
     if sha256_bytes(data) != sha256:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from kit.errors import WeightsError
 from kit.files.encodings import finite_json
+from kit.files.inside import read_file
 from kit.messages import tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.layouts.model_folder import model_folder
@@ -41,7 +42,7 @@ def json_in(path: Path) -> dict[str, object]:
     try:
         if not path.is_file() or path.stat().st_size > MOST_BYTES:
             return {}
-        found = finite_json(path.read_bytes())
+        found = finite_json(read_file(path))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

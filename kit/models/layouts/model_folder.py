@@ -8,6 +8,7 @@ from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.files.checksums import RECORD
 from kit.files.encodings import sha256_bytes
+from kit.files.inside import read_file
 from kit.hub.repository import kolors_folder, models_folder
 from kit.messages import joined, tr
 
@@ -38,7 +39,7 @@ def _main_version(named: Path) -> Path:
         return named
     versions = sorted(one.name for one in snapshots.iterdir() if one.is_dir())
     with suppress(OSError, ValueError):
-        main = (named / "refs" / "main").read_text("utf-8").strip()
+        main = read_file(named / "refs" / "main").decode().strip()
         if main in versions:
             return snapshots / main
     if len(versions) == 1:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kit.errors import WeightsError
+from kit.files.inside import refuse_special
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
 from kit.files.tensors.tensor_files import TensorKind, open_tensor_file
 from kit.files.text.library_words import reason_of
@@ -48,6 +49,7 @@ def _read_file(path: Path, mend: str, device: str, dtype: torch.dtype | None) ->
         except ValueError as error:
             raise WeightsError(tr("{file} {why}; {mend}", file=path, why=error, mend=mend)) from error
     try:
+        refuse_special(path)
         shard = torch.load(path, map_location=device, mmap=True, weights_only=True)
     except TORCH_LOAD_ERRORS as error:
         raise WeightsError(

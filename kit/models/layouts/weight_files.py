@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
+from kit.files.inside import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import joined, tr
 from kit.models.bases.pipeline_class import is_diffusers_kolors
@@ -155,8 +156,7 @@ def wanted_file(folder: Path, part: str) -> str:
 def _read_index(path: Path) -> Mapping[str, str]:
     """Return which file beside an index has each tensor; names that lead elsewhere are refused."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_INDEX_BYTES + 1)
+        data = read_file(path, _INDEX_BYTES + 1)
     except OSError as error:
         raise WeightsError(
             tr("{path} cannot be read: {reason}", path=path, reason=reason_of(error))

@@ -202,6 +202,14 @@ def test_pipes_devices_and_folders_are_no_files_of_the_folder(tmp_path: Path) ->
     assert [file.file for file in gate(tmp_path, Brightness()).files] == ["1.png"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs files of Linux' kernel")
+def test_a_file_of_the_kernel_which_may_never_end_is_an_empty_file(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    (tmp_path / "2.png").symlink_to("/proc/self/status")
+    [fault] = gate(tmp_path, Brightness()).faults
+    assert fault.startswith("2.png: is an empty file; take it out")
+
+
 def test_a_file_in_a_format_that_runs_programs_is_named_and_not_opened(tmp_path: Path) -> None:
     save(tmp_path / "1.png", 7)
     (tmp_path / "2.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")

@@ -1,6 +1,5 @@
 import os
 import resource
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -154,20 +153,12 @@ def test_leftovers_of_the_dead_are_swept_and_files_of_the_living_are_not(tmp_pat
     (tmp_path / "panels" / ".0123456789abcdef.part").write_bytes(b"half a picture")
     (tmp_path / ".folder.part").mkdir()
     (tmp_path / "my.part").touch()
-    source, path = tmp_path / "pipe", tmp_path / "panels" / "1.png"
-    os.mkfifo(source)
-    with ThreadPoolExecutor(1) as pool:
-        copying = pool.submit(copy_atomic, source, path)
-        with source.open("wb") as feed:
-            feed.write(b"whole")
-            feed.flush()
-            leftover = path.parent / ".0123456789abcdef.part"
-            while leftover.exists() or not list(path.parent.glob("*.part")):
-                remove_partial_files(tmp_path)
-            remove_partial_files(tmp_path)
-        copying.result()
+    path = tmp_path / "panels" / "1.png"
+    with drafted(path) as (_, file):
+        file.write(b"whole")
+        remove_partial_files(tmp_path)
     assert path.read_bytes() == b"whole"
-    assert sorted(os.listdir(tmp_path)) == [".folder.part", "my.part", "panels", "pipe"]
+    assert sorted(os.listdir(tmp_path)) == [".folder.part", "my.part", "panels"]
     assert os.listdir(path.parent) == ["1.png"]
 
 

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,6 +53,21 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name, said):
         if (name, damaged) != ("log.csv", b"{"):  # a table without rows
             with pytest.raises(RunError, match=said):
                 train(training, tmp_path / "ink", SilentListener(), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("log.csv", r"log\.csv is damaged: it is neither a file nor a folder; delete it"),
+        ("steps/000006.safetensors", r"000006\.safetensors is damaged; delete it and type the same again"),
+    ],
+)
+def test_a_device_in_a_files_place_is_not_waited_for(tmp_path, name, said):
+    training = finished_training(tmp_path)
+    (tmp_path / "ink" / name).unlink()
+    (tmp_path / "ink" / name).symlink_to(os.devnull)
+    with pytest.raises((RunError, TrainError), match=said):
+        train(training, tmp_path / "ink", SilentListener(), "cpu")
 
 
 def test_an_empty_state_is_damaged_too(tmp_path):
