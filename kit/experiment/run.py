@@ -257,16 +257,23 @@ class Run:
 
         A line torn by a crash is left out: its panel counts as not drawn.
         """
+        return list({row.file: row for _, row in self._read_rows() if row is not None}.values())
+
+    def unread_lines(self) -> list[int]:
+        """Return which lines `rows` leaves out, from 1."""
+        return [number for number, row in self._read_rows() if row is None]
+
+    def _read_rows(self) -> Iterator[tuple[int, PanelRow | None]]:
+        """Yield the number and the row of each line, None for one that is torn."""
         try:
             lines = read_file(self.rows_path).split(b"\n")
         except FileNotFoundError:
-            return []
+            return
         except OSError as error:
             raise RunError(
                 tr("{file} cannot be read: {error}", file=self.rows_path, error=reason_of(error))
             ) from error
-        found = (self._row(number, line) for number, line in enumerate(lines, 1))
-        return list({row.file: row for row in found if row is not None}.values())
+        yield from ((number, self._row(number, line)) for number, line in enumerate(lines, 1) if line.strip())
 
     def _row(self, number: int, line: bytes) -> PanelRow | None:
         place = {"file": self.rows_path, "line": number}

@@ -9,7 +9,7 @@ import typer
 
 import storykit
 from kit.messages import joined, mark, tr, trn
-from storykit.cli.terminal.console import say, say_note
+from storykit.cli.terminal.console import say, say_note, say_unread
 from storykit.cli.verify import OwnRules
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def pack(
     opened = storykit.open_run(run_folder)
     if not check:
         refuse_drafts(opened.run)
+    say_unread(opened.run)
     plan, taken = with_decisions(opened.run, plan)
     if taken:
         names = joined(taken, tr(", "))

@@ -22,6 +22,7 @@ from storykit.cli.terminal.console import (
     say_fault,
     say_json,
     say_note,
+    say_unread,
     say_worker,
 )
 from storykit.cli.terminal.progress import progress_bar
@@ -192,9 +193,11 @@ def score_run(run: "Run", tools: "Scorers") -> None:
 
 @contextmanager
 def page_kept_or_said(run: "Run", *, quiet: bool = False) -> Iterator[None]:
-    """Say when what was made of older numbers is gone, and how to make it again."""
+    """Say what of the run cannot be read, when what was made of older numbers is gone, and what to do."""
     from kit.experiment.run import PAGE
 
+    if not quiet:
+        say_unread(run)
     made = {"comparison.json": "compare", PAGE: "report"}
     before = [name for name in made if (run.folder / name).exists()]
     yield
@@ -239,6 +242,7 @@ def report(run_folder: RunFolder) -> None:
     from kit.experiment.run import Run
 
     run = Run.open(run_folder)
+    say_unread(run)
     report_run(run)
     lacking = (
         ("scores.json", "score", mark("the page has no scores yet: type {command}, then report again")),

@@ -8,7 +8,7 @@ import typer
 import storykit
 from kit.files.user_paths import shell_word
 from kit.messages import tr
-from storykit.cli.terminal.console import RunFolder, say, say_note
+from storykit.cli.terminal.console import RunFolder, say, say_note, say_unread
 from storykit.cli.terminal.usage_errors import WrongUsage
 from storykit.sharing import USUAL_LAYOUT, Layout, PostPicture, Wanted, grid_picture
 
@@ -53,6 +53,7 @@ def share(
     from kit.experiment.identity import is_draft
 
     run = storykit.open_run(run_folder)
+    say_unread(run.run)
     if grid:
         if scores or slides or text or no_captions or upscale or layout != USUAL_LAYOUT:
             raise WrongUsage(tr("--grid writes one picture alone: leave out the options of page and slides"))

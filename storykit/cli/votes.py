@@ -2,7 +2,7 @@
 
 from kit.files.user_paths import shell_word
 from kit.messages import tr
-from storykit.cli.terminal.console import AsJson, RunFolder, say, say_json
+from storykit.cli.terminal.console import AsJson, RunFolder, say, say_json, say_unread
 
 
 def votes(run_folder: RunFolder, as_json: AsJson = False) -> None:
@@ -17,6 +17,7 @@ def votes(run_folder: RunFolder, as_json: AsJson = False) -> None:
     if as_json:
         say_json(plain(tally))
         return
+    say_unread(run)
     for line in summary_lines(tally):
         say(line)
     if not tally.votes:

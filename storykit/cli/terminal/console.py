@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import BaseModel
 
 from kit.errors import RunError, printable
-from kit.messages import all_in_english, tr, trn
+from kit.files.user_paths import shell_word
+from kit.messages import all_in_english, joined, tr, trn
+
+if TYPE_CHECKING:
+    from kit.experiment.run import Run
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
@@ -39,6 +43,10 @@ Draft = Annotated[
     typer.Option("--draft", help="Draw drafts, by the table [draft]: cheap, and from the finals' noise."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
+
+
+_LINES = 8
+"""Of a file, that a note names."""
 
 
 def say(line: str, *, err: bool = False) -> None:
@@ -81,6 +89,28 @@ def padded(text: str, width: int) -> str:
 def say_note(text: str) -> None:
     """Print what is worth knowing."""
     say(tr("note    {note}", note=text))
+
+
+def say_unread(run: "Run") -> None:
+    """Print which lines of a run's panels cannot be read, while panels are missing, and what draws them."""
+    if not (lines := run.unread_lines()):
+        return
+    drawn = {row.slot for row in run.rows()}
+    if missing := sum(slot not in drawn for slot in run.wanted()):
+        again = f"{shell_word(run.experiment_path)} --out {shell_word(run.folder)}"
+        told = {
+            "file": run.rows_path,
+            "command": f"`storykit generate {again}`",
+            "lines": joined([*map(str, lines[:_LINES]), *(["…"] if lines[_LINES:] else [])], tr(", ")),
+        }
+        say_note(
+            trn(
+                "{file} line {lines} cannot be read: {n} panel counts as not drawn; {command} draws it again",
+                "{file} line {lines} cannot be read: {n} panels count as not drawn; {command} draws them",
+                missing,
+                **told,
+            )
+        )
 
 
 def say_worker(told: str) -> None:

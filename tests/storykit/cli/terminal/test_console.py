@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command import refused, said, tell
+from made_run import Plan, make_run, write_made_up_scores
 from paths import ROOT
 
 from storykit.cli.terminal.console import say, say_json, say_lines
@@ -148,3 +149,20 @@ def test_one_lora_is_not_merged() -> None:
     assert told.startswith(
         "merge adds up two LoRAs or more, got ink.safetensors alone; `storykit lora convert"
     )
+
+
+@pytest.mark.parametrize("words", [["score"], ["compare"], ["report"], ["votes"], ["pack", "--check"]])
+def test_lines_of_a_run_that_cannot_be_read_are_named_with_what_draws_their_panels(
+    tmp_path: Path, words: list[str]
+) -> None:
+    run = make_run(tmp_path, Plan(candidates=("base", "ink"), seeds=(1,)))
+    whole = run.rows_path.read_bytes()
+    first, second, *rest = whole.splitlines(keepends=True)
+    run.rows_path.write_bytes(b"".join([first[:40] + b"\n", second, b"junk\n", *rest[1:]]))
+    if words != ["score"]:
+        write_made_up_scores(run)
+    told = tell(*words, run.folder).out
+    assert f"note    {run.rows_path} line 1, 3 cannot be read: 2 panels count as not drawn; " in told
+    assert f"`storykit generate {run.experiment_path} --out {run.folder}` draws them\n" in told
+    run.rows_path.write_bytes(whole + b'{"torn')
+    assert "cannot be read" not in tell(*words, run.folder).out
