@@ -1,12 +1,14 @@
 """Trials of tales, by all cores of this machine or by several devices: each tale goes to whoever is free."""
 
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import cast
 
 from eval.scorers.load import Scorers
@@ -42,7 +44,11 @@ def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
         here = partial(load, on=picked[0])
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (here,)) as processes:
             try:
-                yield partial(processes.map, _trial_here)
+                yield partial(_tried_by, processes)
+            except KeyboardInterrupt:
+                for process in active_children():
+                    process.terminate()
+                raise
             except BrokenProcessPool as error:
                 told = tr("a process was killed, perhaps because memory is short: close other programs first")
                 raise ScoreError(told) from error
@@ -56,6 +62,28 @@ def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
 
         with ThreadPoolExecutor(len(pool.living)) as threads:
             yield partial(threads.map, tried)
+
+
+def _tried_by(processes: Executor, numbers: Iterable[int]) -> Iterator[Trial]:
+    """Return the trials of tales; the processes are begun here."""
+    with _ctrl_c_for_this_process():
+        return processes.map(_trial_here, numbers)
+
+
+@contextmanager
+def _ctrl_c_for_this_process() -> Iterator[None]:
+    """Begin processes that never hear a terminal's ctrl-c: each would tell of it in lines of its own.
+
+    This one hears it and ends them. Windows has no such thing; there they hear it, too.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class TrialWorker(ScoringWorker):

@@ -1,5 +1,9 @@
 import os
 import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -32,6 +36,37 @@ def test_machines_whose_cpus_have_several_cores_try_tales(cluster):
             assert callable(trials)
     finally:
         torch.set_num_threads(threads)
+
+
+def told_of_ctrl_c(folder: Path, *, on: str) -> NoReturn:
+    """Get what a terminal sends to all processes of a command, and tell that nothing came of it."""
+    os.kill(os.getpid(), signal.SIGINT)
+    (folder / f"{os.getpid()}-{on}").touch()
+    killed(on=on)
+
+
+def busy(folder: Path, *, on: str) -> None:
+    """Work for a while and tell of it."""
+    time.sleep(5)
+    (folder / f"{os.getpid()}-{on}").touch()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there every process hears it")
+def test_ctrl_c_is_heard_by_the_command_and_by_none_of_its_processes(tmp_path):
+    with pytest.raises(ScoreError), trials_on(partial(told_of_ctrl_c, tmp_path), "cpu", "", print) as trials:
+        list(trials([0, 1]))
+    assert list(tmp_path.iterdir())
+
+
+def test_a_command_that_is_stopped_ends_its_processes(tmp_path):
+    def stopped() -> NoReturn:
+        with trials_on(partial(busy, tmp_path), "cpu", "", print) as trials:
+            trials([0, 1])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
