@@ -1,7 +1,6 @@
 """What is not as it was when a bundle was drawn: base, device, versions, ControlNets."""
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.processor import cpu_arithmetic
@@ -22,21 +21,28 @@ def changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
         others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
         if others:
             yield tr("other weights in {files}", files=joined(others, tr(", ")))
-    yield from dict.fromkeys(
-        chain.from_iterable(_elsewhere(one, manifest, painter) for one in manifest.machines)
-    )
+    yield from _elsewhere(manifest, painter)
 
 
-def _elsewhere(machine: Mapping[str, object], manifest: Manifest, painter: Painter) -> Iterator[str]:
-    """Yield what differs from drawing on one of the machines that may have drawn the bundle."""
-    if (device := machine.get("device")) != painter.hardware:
-        yield tr("drawn on {device}, was {before}", device=painter.hardware, before=device)
+def _elsewhere(manifest: Manifest, painter: Painter) -> Iterator[str]:
+    """Yield what differs from drawing on each of the machines that may have drawn the bundle."""
+    machines = manifest.machines
+    devices = list(dict.fromkeys(machine.get("device") for machine in machines))
+    if devices != [painter.hardware]:
+        yield tr("drawn on {device}, was {before}", device=painter.hardware, before=_all_told(devices))
         if manifest.settings.noise == "contest":
             yield tr("the contest's noise is drawn on the device itself, each has its own")
-    versions = machine.get("versions")
-    if isinstance(versions, Mapping):
-        now = versions_for(manifest.base, DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"})))
-        yield from _differences({package: versions.get(package) for package in now}, now)
+    versions = [told for machine in machines if isinstance(told := machine.get("versions"), Mapping)]
+    now = versions_for(manifest.base, DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"})))
+    for package, version in now.items():
+        then = list(dict.fromkeys(told.get(package) for told in versions))
+        if versions and then != [version]:
+            yield tr("{name} {now}, was {before}", name=package, now=version, before=_all_told(then))
+
+
+def _all_told(values: Iterable[object]) -> str:
+    """Return what several machines had, this one's too where it is among them: all of it was."""
+    return joined(map(str, values), tr(" and "))
 
 
 def processor_changes(manifest: Manifest, painter: Painter) -> list[str]:
@@ -44,16 +50,11 @@ def processor_changes(manifest: Manifest, painter: Painter) -> list[str]:
     if painter.hardware != "cpu":
         return []
     here = cpu_arithmetic()
-    before = dict.fromkeys(machine.get("processor") for machine in manifest.machines)
-    return [
-        tr(
-            "processor {processor}, was {before}",
-            processor=here or tr("unknown"),
-            before=then or tr("not recorded"),
-        )
-        for then in before
-        if then is None or then != here
-    ]
+    before = list(dict.fromkeys(machine.get("processor") for machine in manifest.machines))
+    if here is not None and before == [here]:
+        return []
+    told = _all_told(then or tr("not recorded") for then in before)
+    return [tr("processor {processor}, was {before}", processor=here or tr("unknown"), before=told)]
 
 
 def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:

@@ -321,11 +321,17 @@ def test_what_several_machines_may_have_drawn_is_held_to_the_rounding_of_all(bun
     processor = {**first, "others": [{**first, "processor": "Another CPU"}]}
     again = reproduce(moved(changed(bundle, drawn_with=processor), one_value), SquarePainter())
     assert verdicts(again) == {"same picture"}
-    assert [reason.split(", was ")[1] for reason in again.reasons] == ["Another CPU"]
+    assert [reason.split(", was ")[1] for reason in again.reasons] == [
+        f"{first['processor']} and Another CPU"
+    ]
     card = {**first, "others": [{**first, "device": "NVIDIA H100"}, {**first, "commit": "a" * 40}]}
     again = reproduce(moved(changed(bundle, drawn_with=card), edges), SquarePainter())
     assert verdicts(again) == {"same picture"}
-    assert again.reasons == ("drawn on cpu, was NVIDIA H100",)
+    assert again.reasons == ("drawn on cpu, was cpu and NVIDIA H100",)
+    torch = {**first["versions"], "torch": "1.0"}
+    older = changed(bundle, drawn_with={**first, "others": [{**first, "versions": torch}]})
+    [reason] = reproduce(older, SquarePainter()).reasons
+    assert reason == f"torch {first['versions']['torch']}, was {first['versions']['torch']} and 1.0"
 
 
 @pytest.mark.parametrize(
