@@ -180,10 +180,10 @@ def _generate(
     """Draw what is missing of a plan; what is said of the files of others stays."""
     start = time.monotonic()
     remove_partial_files(run.folder)
-    run.write_json(RUN_JSON, resumed_identity(run, plan.identity))
     keep_maps(run.folder, chain.from_iterable(job.request.control for job in plan.jobs), plan.maps)
     again = len(redrawing(run.folder, run.rows(), plan.jobs).lost)
     missing, aside = _keep_what_is_there(run, plan.jobs)
+    run.write_json(RUN_JSON, resumed_identity(run, plan.identity, missing))
     untried = missing | others
     run.note_faults({file: reason for file, reason in run.faults().items() if file in untried})
     drawn, faults = 0, dict[str, str]()

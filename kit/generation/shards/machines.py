@@ -1,6 +1,6 @@
 """What run.json says of who drew a run's pictures, where that were several."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from kit.errors import RunError
@@ -44,21 +44,26 @@ def distinct(machines: Iterable[Any]) -> list[Any]:
     return found
 
 
-def resumed_identity(run: Run, identity: Mapping[str, Any]) -> dict[str, Any]:
+def resumed_identity(run: Run, identity: Mapping[str, Any], missing: Collection[str]) -> dict[str, Any]:
     """Return what run.json is to say where a run that has pictures goes on.
 
-    Machines that it was gathered from stay listed. A folder with more than one shard is named after none.
+    Machines that drew what stays are listed beside the one that goes on; one that has nothing to draw is not.
+    A folder with more than one shard is named after none.
 
     Args:
         run: as it was left.
         identity: of what is drawn now.
+        missing: the files that are drawn now.
     """
     told = dict(identity)
-    if not run.rows():
+    if all(row.file in missing for row in run.rows()):
         return told
     before = _before(run)
-    if GATHERED in before:
-        told[GATHERED] = distinct([*machines_of(before), *machines_of(told)])
+    drew = [*machines_of(before), *(machines_of(told) if missing else [])]
+    if len(unlike := distinct(one for one in drew if one)) > 1:
+        told[GATHERED] = unlike
+    if not missing:
+        told |= {key: before[key] for key in _MACHINE if key in before}
     return told if before.get(SHARD) == told.get(SHARD) else without_shard(told)
 
 

@@ -13,6 +13,7 @@ from full_disk import disk_with_room_for
 from kit.errors import InputError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
 from kit.experiment.extras.extra_pictures import ExtraPicture, Spending, keep_spending
+from kit.experiment.identity import read_identity
 from kit.experiment.run import Run, Slot
 from kit.generation.generate import draw_experiment, draw_shard, generate
 from kit.generation.shards.gather import gather
@@ -485,3 +486,35 @@ def test_a_link_that_leads_nowhere_is_no_part(asked, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(RunError, match="loop does not exist"):
         gather(tmp_path / "run", [*drawn(asked, tmp_path, 1), tmp_path / "loop"])
+
+
+def without_the_last_picture(run: Run) -> None:
+    lines = run.rows_path.read_bytes().splitlines(keepends=True)
+    (run.folder / run.rows()[-1].file).unlink()
+    run.rows_path.write_bytes(b"".join(lines[:-1]))
+
+
+def test_a_run_that_goes_on_elsewhere_lists_all_that_drew_and_none_that_had_nothing_to_draw(asked, tmp_path):
+    run, _ = draw_experiment(asked, tmp_path / "run", [FakePainter()])
+    changed(run.folder, "run.json", device="another card")
+    _, done = draw_experiment(asked, run.folder, [FakePainter()])
+    assert done.drawn == 0
+    assert run.read_json("run.json")["device"] == "another card"
+    assert "gathered" not in run.read_json("run.json")
+    without_the_last_picture(run)
+    draw_experiment(asked, run.folder, [FakePainter()])
+    assert [one["device"] for one in run.read_json("run.json")["gathered"]] == ["another card", "cpu"]
+    assert [one["device"] for one in read_identity(run).others] == ["another card"]
+    without_the_last_picture(run)
+    draw_experiment(asked, run.folder, [FakePainter()])
+    assert len(run.read_json("run.json")["gathered"]) == 2, "each is listed once"
+
+
+def test_who_draws_every_picture_anew_is_listed_alone(asked, tmp_path):
+    run, _ = draw_experiment(asked, tmp_path / "run", [FakePainter()])
+    changed(run.folder, "run.json", device="another card")
+    for row in run.rows():
+        (run.folder / row.file).unlink()
+    draw_experiment(asked, run.folder, [FakePainter()])
+    assert run.read_json("run.json")["device"] == "cpu"
+    assert "gathered" not in run.read_json("run.json")
