@@ -24,7 +24,7 @@ from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
-from kit.files.inside import read_file, refuse_links_out
+from kit.files.inside import open_file, read_file, refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
@@ -54,6 +54,9 @@ OWN = (
     *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS, REFERENCES, EMBEDDINGS),
 )
 """What is read and written in a run folder; other names are the user's."""
+
+MOST_ROWS_BYTES = 2**28
+"""Of panels.jsonl: a row has some thousand bytes."""
 
 INPUTS = ("stories", "loras", CONTROLS, REFERENCES, EMBEDDINGS)
 """Folders of a run whose files came with its experiment."""
@@ -266,14 +269,26 @@ class Run:
     def _read_rows(self) -> Iterator[tuple[int, PanelRow | None]]:
         """Yield the number and the row of each line, None for one that is torn."""
         try:
-            lines = read_file(self.rows_path).split(b"\n")
+            with open_file(self.rows_path) as file:
+                if file.seek(0, 2) > MOST_ROWS_BYTES:
+                    told = {"file": self.rows_path, "most": MOST_ROWS_BYTES >> 20}
+                    raise RunError(
+                        tr(
+                            "{file} must have {most} MiB at most: take it from a copy of the run, or delete "
+                            "it to draw the panels again",
+                            **told,
+                        )
+                    )
+                file.seek(0)
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield number, self._row(number, line)
         except FileNotFoundError:
             return
         except OSError as error:
             raise RunError(
                 tr("{file} cannot be read: {error}", file=self.rows_path, error=reason_of(error))
             ) from error
-        yield from ((number, self._row(number, line)) for number, line in enumerate(lines, 1) if line.strip())
 
     def _row(self, number: int, line: bytes) -> PanelRow | None:
         place = {"file": self.rows_path, "line": number}

@@ -17,7 +17,7 @@ from paths import ROOT
 from kit.errors import LoraError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
 from kit.experiment.out_folder import check_out_folder
-from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.run import MOST_ROWS_BYTES, PanelRow, Run, Slot
 from kit.lora.convert import convert_lora
 from kit.lora.lora import find_lora
 
@@ -227,6 +227,14 @@ def test_a_line_torn_anywhere_loses_that_row_only(tmp_path: Path, source: Path) 
         assert run.rows() == [first]
         run.append(last)
         assert run.rows() == [first, last]
+
+
+def test_rows_that_would_fill_the_memory_are_refused_in_a_line(tmp_path: Path, source: Path) -> None:
+    run = Run.create(tmp_path / "run", experiment(source))
+    run.append(row_of(next(run.wanted()), run))
+    os.truncate(run.rows_path, MOST_ROWS_BYTES + 1)
+    with pytest.raises(RunError, match=r"panels\.jsonl must have 256 MiB at most: take it from a copy"):
+        run.rows()
 
 
 def test_a_whole_line_that_is_no_row_is_named(tmp_path: Path, source: Path) -> None:
