@@ -121,22 +121,32 @@ def draw_missing(
     texts = [text for request in requests for text in request.texts]
     _ask_all(painters, lambda painter: painter.encode_prompts(texts))
     note(tr("loading the base"))
-    together = _batch_plan(run, painters, requests)
+    stays = any(row.file not in missing for row in run.rows())
+    together = _batch_plan(run, painters, requests, stays=stays)
     note(tr("drawing the first"))
     yield from _draw(painters, plan, together, lacking(together.panels))
 
 
-def _batch_plan(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> BatchPlan:
-    """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
+def _batch_plan(
+    run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest], *, stays: bool
+) -> BatchPlan:
+    """Return how pictures are drawn together; a run that goes on keeps to what it began with.
+
+    Where pictures stay that were drawn otherwise, or nobody knows how, nothing is recorded any more: a bundle
+    would have all of them drawn as the last.
+    """
     how = run.loaded.settings
     asked = {**how.told, "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
+    recorded = None
     with suppress(ValidationError):
         recorded = _read_batching(run)
-        if recorded is not None and recorded.asked == asked:
-            return recorded.settled
+    if recorded is not None and recorded.asked == asked:
+        return recorded.settled
     plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(requests, how))
-    if (run.folder / BATCHING).is_file() or not run.rows():  # else nobody knows how those were drawn
+    if not stays or (recorded is not None and recorded.settled == plan):
         run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
+    else:
+        (run.folder / BATCHING).unlink(missing_ok=True)
     return plan
 
 

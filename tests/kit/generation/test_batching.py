@@ -60,6 +60,19 @@ def test_another_device_settles_its_own_batches(tmp_path):
     assert other.settled == [8]
 
 
+@pytest.mark.parametrize(("takes", "known"), [(4, True), (1, False)])
+def test_what_two_devices_drew_in_other_batches_is_not_told_as_those_of_the_last(tmp_path, takes, known):
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    for panel in (7, 8):
+        run.panel_path("base", "authored", "cat", 0, panel).unlink()
+    other = FakePainter()
+    other.hardware, other.takes = "NVIDIA H200", takes
+    generate(run, [other])
+    told = [len(batch.rows) for batch in recorded_batches(run)]
+    assert told == ([4, 4] if known else [])
+
+
 def test_several_painters_share_the_batches_and_give_the_same_files(tmp_path):
     head = "seeds = [0, 1, 2]\nbatch = 3"
     one, other = (ink_run(tmp_path / name, head) for name in ("one", "two"))
