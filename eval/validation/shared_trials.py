@@ -41,12 +41,12 @@ def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
     """
     picked = devices_picked(devices, cluster)
     if len(picked) == 1:
-        here = partial(load, on=picked[0])
+        here, others = partial(load, on=picked[0]), set(active_children())
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (here,)) as processes:
             try:
                 yield partial(_tried_by, processes)
             except KeyboardInterrupt:
-                for process in active_children():
+                for process in set(active_children()) - others:
                     process.terminate()
                 raise
             except BrokenProcessPool as error:

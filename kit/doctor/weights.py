@@ -72,9 +72,11 @@ def _torn(folder: Path) -> Iterator[str]:
 def is_whole(path: Path) -> bool:
     """Return whether a file of weights ends where it says: a safetensors file, or torch's zip."""
     try:
-        if path.suffix != ".safetensors":
-            return path.suffix != ".bin" or zipfile.is_zipfile(path)
+        if path.suffix not in (".safetensors", ".bin"):
+            return True
         with open_file(path) as file:
+            if path.suffix == ".bin":
+                return zipfile.is_zipfile(file)
             (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
             if length > _MOST_HEADER_BYTES:
                 return False

@@ -20,6 +20,7 @@ from pydantic import JsonValue
 
 from kit.errors import RunError
 from kit.errors import printable as printable
+from kit.files.inside import open_file
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
 
@@ -114,7 +115,7 @@ def sha256_of(path: Path) -> str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise RunError(tr("{path} cannot be read: it is no file", path=path))
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise RunError(tr("{path} cannot be read: {reason}", path=path, reason=reason_of(error))) from error

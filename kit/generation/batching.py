@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -121,33 +120,31 @@ def draw_missing(
     texts = [text for request in requests for text in request.texts]
     _ask_all(painters, lambda painter: painter.encode_prompts(texts))
     note(tr("loading the base"))
-    stays = any(row.file not in missing for row in run.rows())
-    together = _batch_plan(run, painters, requests, stays=stays)
+    recorded = _batching(run, painters, requests, missing)
+    together = recorded.settled
     note(tr("drawing the first"))
-    yield from _draw(painters, plan, together, lacking(together.panels))
+    for number, result in enumerate(_draw(painters, plan, together, lacking(together.panels))):
+        if not number:  # who draws nothing after all changes nothing of what is told
+            run.write_json(BATCHING, recorded.model_dump(exclude_defaults=True))
+        yield result
 
 
-def _batch_plan(
-    run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest], *, stays: bool
-) -> BatchPlan:
-    """Return how pictures are drawn together; a run that goes on keeps to what it began with.
-
-    Where pictures stay that were drawn otherwise, or nobody knows how, nothing is recorded any more: a bundle
-    would have all of them drawn as the last.
-    """
-    how = run.loaded.settings
+def _batching(
+    run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest], missing: Set[str]
+) -> "_BatchingFile":
+    """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
+    how, wanted = run.loaded.settings, set(all_slots(run))
     asked = {**how.told, "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
-    recorded = None
+    before = None
     with suppress(ValidationError):
-        recorded = _read_batching(run)
-    if recorded is not None and recorded.asked == asked:
-        return recorded.settled
-    plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(requests, how))
-    if not stays or (recorded is not None and recorded.settled == plan):
-        run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
+        before = _read_batching(run)
+    if before is not None and before.asked == asked:
+        plan = before.settled
     else:
-        (run.folder / BATCHING).unlink(missing_ok=True)
-    return plan
+        plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(requests, how))
+    stays = any(row.slot in wanted and row.file not in missing for row in run.rows())
+    otherwise = before is None or before.mixed or before.settled != plan
+    return _BatchingFile(asked=asked, settled=plan, mixed=stays and otherwise)
 
 
 def _ask_all(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> list[Answer]:
@@ -201,6 +198,8 @@ class _BatchingFile(BaseModel, frozen=True):
     asked: dict[str, object] = {}
     """What the plan was made for."""
     settled: BatchPlan
+    mixed: bool = False
+    """Whether others stay that were drawn otherwise, or nobody knows how: it tells of the last alone."""
 
 
 def _read_batching(run: Run) -> _BatchingFile | None:
@@ -231,7 +230,7 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
                 faults=joined(faults_of(error), tr("; ")),
             )
         ) from error
-    if recorded is None:
+    if recorded is None or recorded.mixed:
         return []
     plan, rows = recorded.settled, {row.slot: row for row in run.rows()}
     drawn = (rows[slot] for slot in all_slots(run) if slot in rows and not rows[slot].chain)

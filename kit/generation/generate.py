@@ -183,7 +183,9 @@ def _generate(
     keep_maps(run.folder, chain.from_iterable(job.request.control for job in plan.jobs), plan.maps)
     again = len(redrawing(run.folder, run.rows(), plan.jobs).lost)
     missing, aside = _keep_what_is_there(run, plan.jobs)
-    run.write_json(RUN_JSON, resumed_identity(run, plan.identity, missing))
+    identity = resumed_identity(run, plan.identity, missing)
+    if not missing or not run.rows():
+        run.write_json(RUN_JSON, identity)
     untried = missing | others
     run.note_faults({file: reason for file, reason in run.faults().items() if file in untried})
     drawn, faults = 0, dict[str, str]()
@@ -194,13 +196,14 @@ def _generate(
             draw_missing(run, painters, plan, missing, progress),
             draw_steps(run, painters[0], plan, missing),
         ]
-        for written in chain.from_iterable(_written(run, missing, drawing) for drawing in drawings):
+        told = (_telling(run, identity, drawing) for drawing in drawings)
+        for written in chain.from_iterable(_written(run, missing, drawing) for drawing in told):
             drawn += written.drawn
             faults |= written.faults
             if progress is not None:
                 progress.advance(written.panels)
     except KeyboardInterrupt as interrupt:
-        there = {row.file: row.key for row in run.rows()}
+        there = {row.file: row.key for row in run.rows() if (run.folder / row.file).is_file()}
         done = sum(there.get(job.request.label) == job.key for job in plan.jobs)
         raise RunError(
             tr(
@@ -212,6 +215,16 @@ def _generate(
     kept = len(plan.jobs) - drawn - len(faults)
     seconds = time.monotonic() - start
     return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=seconds, again=again, aside=aside)
+
+
+def _telling(
+    run: Run, identity: Mapping[str, object], drawing: Iterable[BatchResult]
+) -> Iterator[BatchResult]:
+    """Yield what is drawn; from the first batch on run.json tells who draws: before, others drew all."""
+    for number, result in enumerate(drawing):
+        if not number:
+            run.write_json(RUN_JSON, identity)
+        yield result
 
 
 def _written(run: Run, missing: Set[str], drawn: Iterable[BatchResult]) -> Iterator[_Written]:

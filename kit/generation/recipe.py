@@ -186,11 +186,17 @@ def request_in(experiment: Experiment, story: Story, slot: Slot, candidate: Cand
     return request_of(story, drawn, candidate, experiment.anchor_seed, noise_per_panel=own)
 
 
-def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
-    """Return the words and seeds that a picture was drawn from, whatever was done to it afterwards."""
+def drawn_from(panel: PanelRequest | PanelRow, cfg: float) -> tuple[object, ...]:
+    """Return the words and seeds that a picture was drawn from, whatever was done to it afterwards.
+
+    Args:
+        panel: as it was drawn, or is asked for.
+        cfg: at 1 its negative shapes nothing.
+    """
     anchors = [anchor.told for anchor in panel.anchors]
     seed = panel.seed if isinstance(panel, PanelRequest) else panel.recipe_seed
-    return (panel.prompt, panel.negative, seed, panel.consistency, anchors, panel.bystanders)
+    negative = panel.negative if cfg != 1 else ""
+    return (panel.prompt, negative, seed, panel.consistency, anchors, panel.bystanders)
 
 
 def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":

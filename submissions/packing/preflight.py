@@ -103,9 +103,10 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     """Yield which panels were not drawn from the prompt that the story gives them."""
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     candidate = evidence.candidate.model_copy(update={"trigger": trigger})
+    cfg = evidence.identity.settings.cfg if evidence.identity else math.inf  # then that is the fault
     for panel, row in sorted(evidence.rows.items()):
         told = request_in(evidence.experiment, evidence.story.story, evidence.drawn[panel], candidate)
-        if drawn_from(row) != drawn_from(told):
+        if drawn_from(row, cfg) != drawn_from(told, cfg):
             problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
             yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
         held = [(one.kind, one.weight, one.until) for one in row.control]

@@ -24,7 +24,8 @@ def _is_asked(run: Run, row: PanelRow) -> bool:
     experiment = run.loaded.experiment
     [story] = [one.story for one in run.loaded.stories if one.name == row.story]
     [candidate] = [one for one in experiment.candidates if one.name == row.candidate]
-    if drawn_from(row) != drawn_from(request_in(experiment, story, row.slot, candidate)):
+    cfg, now = run.loaded.settings.cfg, request_in(experiment, story, row.slot, candidate)
+    if drawn_from(row, cfg) != drawn_from(now, cfg):
         return False
     held = [(one.kind, one.weight, one.until) for one in row.control]
     asked = [(one.kind, one.weight, one.until) for one in story.panels[row.panel - 1].control]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from kit.errors import RunError
+from kit.experiment.extras.extra_pictures import all_slots
 from kit.experiment.run import Run
 
 RUN_JSON = "run.json"
@@ -56,14 +57,16 @@ def resumed_identity(run: Run, identity: Mapping[str, Any], missing: Collection[
         missing: the files that are drawn now.
     """
     told = dict(identity)
-    if all(row.file in missing for row in run.rows()):
+    wanted = set(all_slots(run))
+    if all(row.file in missing for row in run.rows() if row.slot in wanted):
         return told
     before = _before(run)
-    drew = [*machines_of(before), *(machines_of(told) if missing else [])]
-    if len(unlike := distinct(one for one in drew if one)) > 1:
+    drawers = [*machines_of(before), *(machines_of(told) if missing else [])]
+    if len(unlike := distinct(one for one in drawers if one)) > 1:
         told[GATHERED] = unlike
-    if not missing:
-        told |= {key: before[key] for key in _MACHINE if key in before}
+    if before and not missing:
+        drew = {key: before[key] for key in _MACHINE if key in before}
+        told = {key: value for key, value in told.items() if key not in _MACHINE or key in drew} | drew
     return told if before.get(SHARD) == told.get(SHARD) else without_shard(told)
 
 

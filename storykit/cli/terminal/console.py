@@ -93,11 +93,15 @@ def say_note(text: str) -> None:
 
 def say_unread(run: "Run") -> None:
     """Print which lines of a run's panels cannot be read, while panels are missing, and what draws them."""
+    from kit.generation.shards.machines import SHARD, shard_told
+
     if not (lines := run.unread_lines()):
         return
     drawn = {row.slot for row in run.rows()}
-    if missing := sum(slot not in drawn for slot in run.wanted()):
+    if missing := min(len(lines), sum(slot not in drawn for slot in run.wanted())):
         again = f"{shell_word(run.experiment_path)} --out {shell_word(run.folder)}"
+        if shard := shard_told(run).get(SHARD):
+            again += f" --shard {shell_word(str(shard))}"
         told = {
             "file": run.rows_path,
             "command": f"`storykit generate {again}`",

@@ -165,3 +165,37 @@ def test_ctrl_c_while_prompts_are_read_waits_for_no_painter(tmp_path):
         generate(make_run(tmp_path), [Stopped(), Slow()])
     assert ended == []
     let_go.set()
+
+
+def test_who_draws_nothing_after_all_changes_nothing_of_what_is_told(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    run.panel_path("base", "authored", "cat", 0, 8).unlink()
+    before = [run.read_json(name) for name in ("run.json", "batching.json")]
+    other = FakePainter()
+    other.hardware, other.takes, other.stop_before_batch = "NVIDIA H200", 1, 0
+    with pytest.raises(RunError, match="7 of 8"):
+        generate(run, [other])
+    assert [run.read_json(name) for name in ("run.json", "batching.json")] == before
+
+
+def test_pictures_of_seeds_that_are_no_longer_asked_for_do_not_count_as_drawn_otherwise(tmp_path):
+    generate(make_run(tmp_path), [FakePainter()])
+    run, other = make_run(tmp_path, "seeds = [1]"), FakePainter()
+    other.hardware, other.takes = "NVIDIA H200", 1
+    generate(run, [other])
+    assert [len(batch.rows) for batch in recorded_batches(run)] == [1] * 8
+    assert "gathered" not in run.read_json("run.json")
+
+
+def test_what_is_added_in_other_batches_keeps_to_them_where_it_goes_on(tmp_path):
+    generate(make_run(tmp_path), [FakePainter()])
+    run, other = make_run(tmp_path, "seeds = [0, 1]"), FakePainter()
+    other.takes, other.stop_before_batch = 2, 1
+    with pytest.raises(RunError, match="10 of 16"):
+        generate(run, [other])
+    last = FakePainter()
+    last.takes = 1
+    generate(run, [last])
+    assert [len(batch) for batch in last.batches] == [2, 2, 2]
+    assert recorded_batches(run) == []

@@ -55,3 +55,16 @@ def test_another_candidates_words_are_its_own(tmp_path: Path) -> None:
     assert len(asked_rows(drawn, drawn.rows())) == 16
     swapped = {"a": "b", "b": "a"}
     assert asked_rows(drawn, [replace(row, candidate=swapped[row.candidate]) for row in drawn.rows()]) == {}
+
+
+def test_a_negative_that_shapes_nothing_asks_for_no_other_picture(tmp_path: Path) -> None:
+    drawn = make_run(tmp_path, "cfg = 1.0")
+    generate(drawn, [FakePainter()])
+    assert len(asked_rows(drawn, [replace(row, negative="blurred") for row in drawn.rows()])) == 8
+
+
+def test_panels_that_read_others_are_asked_for_as_they_were_drawn(tmp_path: Path) -> None:
+    drawn = make_run(tmp_path, "consistency = 0.5")
+    generate(drawn, [FakePainter()])
+    assert any(row.anchors for row in drawn.rows())
+    assert len(asked_rows(drawn, drawn.rows())) == 8

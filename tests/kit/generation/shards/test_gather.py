@@ -15,6 +15,7 @@ from kit.experiment.config import LoadedExperiment, load_experiment
 from kit.experiment.extras.extra_pictures import ExtraPicture, Spending, keep_spending
 from kit.experiment.identity import read_identity
 from kit.experiment.run import Run, Slot
+from kit.generation.batching import recorded_batches
 from kit.generation.generate import draw_experiment, draw_shard, generate
 from kit.generation.shards.gather import gather
 from kit.generation.shards.shard import RunShard, shard_named
@@ -337,7 +338,7 @@ def test_a_gathered_run_that_goes_on_keeps_its_machines_and_claims_no_batches(as
     run, done = draw_experiment(asked, tmp_path / "run", [FakePainter()])
     assert done.drawn > 0
     assert [one["device"] for one in run.read_json("run.json")["gathered"]] == ["cpu", "another card"]
-    assert not (run.folder / "batching.json").exists(), "who drew before drew in batches that nobody knows"
+    assert recorded_batches(run) == [], "who drew before drew in batches that nobody knows"
 
 
 def test_a_folder_with_two_shards_is_not_named_after_the_last(asked, tmp_path):
