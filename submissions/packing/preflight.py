@@ -2,21 +2,19 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.extras.extra_pictures import origins_of, read_extras
 from kit.experiment.identity import is_embedded
-from kit.experiment.references.ip_adapter_table import shown_in
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import instructions_in, side_after, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.files.user_paths import shell_word
-from kit.generation.recipe import drawn_from, request_in
+from kit.generation.asked_rows import Change, changes_since
+from kit.generation.recipe import request_in
 from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
@@ -36,6 +34,11 @@ _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
 _SCORE_AGAIN = mark("run `storykit score` again")
 _SCORING = Remedy("score")
+_CHANGED: Mapping[Change, str] = {
+    "words": mark("was not drawn from the story's prompt and negative prompt as they stand now"),
+    "control": mark("was not drawn with the control that the story has now"),
+    "image prompts": mark("was not drawn with the pictures of characters that the story has now"),
+}
 
 
 def check_entry(entry: Entry) -> Iterator[Fault]:
@@ -104,21 +107,11 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     candidate = evidence.candidate.model_copy(update={"trigger": trigger})
     cfg = evidence.identity.settings.cfg if evidence.identity else math.inf  # then that is the fault
+    story, table = evidence.story.story, evidence.experiment.ip_adapter
     for panel, row in sorted(evidence.rows.items()):
-        told = request_in(evidence.experiment, evidence.story.story, evidence.drawn[panel], candidate)
-        if drawn_from(row, cfg) != drawn_from(told, cfg):
-            problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
-            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
-        held = [(one.kind, one.weight, one.until) for one in row.control]
-        asked = evidence.story.story.panels[panel - 1].control
-        if held != [(one.kind, one.weight, one.until) for one in asked]:
-            problem = tr("was not drawn with the control that the story has now")
-            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
-        table, shown = evidence.experiment.ip_adapter, shown_in(evidence.story.story, panel - 1)
-        read = [table.record_of(Path(one).stem, who, "") for one, who in shown] if table else []
-        if [replace(one, adapter="") for one in row.image_prompts] != read:
-            problem = tr("was not drawn with the pictures of characters that the story has now")
-            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
+        now = request_in(evidence.experiment, story, evidence.drawn[panel], candidate)
+        for change in changes_since(row, now, story, table, cfg):
+            yield Fault(panel_file(panel), tr(_CHANGED[change]), tr(DRAW_AGAIN), DRAWING)
         yield from find_leaks(
             tr("prompt of panel {panel}", panel=panel),
             "\n".join([row.prompt, row.negative, *words_in(row.chain), *instructions_in(row.chain)]),

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from kit.errors import RunError
 from kit.experiment.run import CHANGED, INPUTS, PanelRow, Run, Slot
 from kit.files.encodings import sha256_of
+from kit.generation.asked_rows import asked_rows
 from kit.generation.batching import BATCHING
-from kit.generation.shards.asked_rows import asked_rows
 from kit.generation.shards.machines import RUN_JSON
 from kit.messages import joined, tr, trn
 

@@ -9,8 +9,8 @@ from fakes import FakePainter, make_run
 from kit.experiment.controls.control_record import ControlRecord
 from kit.experiment.references.image_prompt_record import ImagePromptRecord
 from kit.experiment.run import Anchor, Run
+from kit.generation.asked_rows import asked_rows
 from kit.generation.generate import generate
-from kit.generation.shards.asked_rows import asked_rows
 
 HELD = ControlRecord(kind="canny", map="0" * 64, weight=1.0, until=1.0, controlnet="0" * 64)
 READ = ImagePromptRecord(
