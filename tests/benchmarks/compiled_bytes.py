@@ -81,7 +81,8 @@ def noted(networks: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     def called(name: str, call: Any, *given: Any, **named: Any) -> Any:
         answer = call(*given, **named)
         values: Tensor = answer[0] if isinstance(answer, tuple) else answer
-        told.setdefault(name, sha256_bytes(values.float().cpu().contiguous().numpy().tobytes()))
+        if name not in told:
+            told[name] = sha256_bytes(values.float().cpu().contiguous().numpy().tobytes())
         return answer
 
     try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import torch
-import torch._inductor.config
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import nn
@@ -28,9 +27,9 @@ def compiled_in_turn(networks: Sequence[SDXLUNet | SDXLVAEDecoder], share: Compi
 
     Inductor keeps what one process of a machine compiled in a folder that all read, so the shares of others
     are there by the time that their turn comes. What cannot be compiled runs as before. No kernel is chosen
-    by how fast it was just now where that decides the last bits, which differ between processes all the same.
+    by how fast it was just now where that decides the last bits. Each part is told so: torch ends its setting
+    for all of them, torch._inductor.config.deterministic, with the first part that it compiles.
     """
-    torch._inductor.config.deterministic = True
     torch._dynamo.config.suppress_errors = True  # torch has no public way to fall back
     torch.compiler.config.recompile_limit = max(torch.compiler.config.recompile_limit, SHAPES)
     kinds: dict[object, list[nn.Module]] = {}
@@ -40,5 +39,5 @@ def compiled_in_turn(networks: Sequence[SDXLUNet | SDXLVAEDecoder], share: Compi
     for turn in range(share.workers):
         first = (share.number + turn) % share.workers
         for region in chain.from_iterable(list(kinds.values())[first :: share.workers]):
-            region.compile(dynamic=False)
+            region.compile(dynamic=False, options={"deterministic": True})
         yield

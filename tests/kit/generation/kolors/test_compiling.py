@@ -2,9 +2,11 @@ from collections import Counter
 
 import pytest
 import torch
+import torch._inductor.config
 from diffsynth.models.sd_unet import ResnetBlock
 from fakes import toy_base
 from torch import nn
+from torch.fx import GraphModule
 
 from kit.generation.kolors.compiling import compiled_in_turn
 from kit.generation.painter import ALONE, CompileShare
@@ -12,6 +14,11 @@ from kit.models.base import load_base
 from kit.models.kolors.unet import regions
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiled_before():
+    torch.compiler.reset()
 
 
 def networks():
@@ -81,6 +88,20 @@ def test_what_cannot_be_compiled_runs_as_before(monkeypatch):
     assert asked
 
 
-def test_no_kernel_is_chosen_by_timing_it():
-    [_] = compiled_in_turn(networks(), ALONE)
-    assert torch._inductor.config.deterministic
+def test_no_kernel_of_any_part_is_chosen_by_timing_it(monkeypatch):
+    unet, _ = networks()
+    chosen_so = []
+
+    def noted(model: GraphModule, *_: object, config_patches: dict[str, object], **__: object) -> object:
+        with torch._inductor.config.patch(config_patches):
+            chosen_so.append(torch._inductor.config.deterministic)
+        return model.forward
+
+    monkeypatch.setattr("torch._inductor.compile_fx.compile_fx", noted)
+    [_] = compiled_in_turn([unet], ALONE)
+    with torch.inference_mode():
+        for part in [part for part in regions(unet) if isinstance(part, ResnetBlock)]:
+            time = torch.randn(2, part.time_emb_proj.in_features)
+            part(torch.randn(2, part.conv1.in_channels, 8, 8), time, None, [])
+    assert len(chosen_so) > 1
+    assert all(chosen_so)
