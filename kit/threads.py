@@ -14,10 +14,10 @@ Made = TypeVar("Made")
 
 
 def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int) -> Iterator[list[Made]]:
-    """Yield the work's results in order, `size` at a time; the next batch is worked at meanwhile, in threads.
+    """Yield the work's results in order, `size` at a time; the next two are worked at meanwhile, in threads.
 
-    The work should be such that lets other threads run, as Pillow's is. It tells the reader things in the
-    language in which the caller does.
+    Two, so that threads that are done with the one need not wait for who takes it. The work should be such
+    that lets other threads run, as Pillow's is. It tells the reader things in the caller's language.
     """
     waiting = iter(items)
     pool = ThreadPoolExecutor(_threads())
@@ -26,10 +26,11 @@ def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int
         return [pool.submit(copy_context().run, work, item) for item in islice(waiting, size)]
 
     try:
-        coming = begun()
-        while coming:
-            now, coming = coming, begun()
+        now, following = begun(), begun()
+        while now:
+            after = begun()
             yield [one.result() for one in now]
+            now, following = following, after
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -11,7 +11,7 @@ panels of one place and noise differ by an arm or a face, a copy differs nowhere
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ _BOXES = _grid()
 def look_at(picture: Image.Image) -> Look:
     """Return what is kept of an RGB picture; what shows nothing has rows of zeros."""
     grey = np.asarray(picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32).mean(2)
-    pieces = np.stack([_row(grey, box) for box in _BOXES])
+    pieces = _frequencies(_DOWN @ grey @ _ACROSS)
     first = pieces[0]
     turned = [one * signs for one in (first, first.T) for signs in (1, _MIRRORED[:, None])]
     turned += [one * _MIRRORED for one in turned]
@@ -282,11 +282,15 @@ def _fit(grey: NDArray[np.float32], box: Box, wanted: NDArray[np.float32]) -> fl
 def _row(grey: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
     """Return (12, 12) frequencies of a piece, of unit length together; zeros where it shows nothing."""
     left, top, side = box
-    low = _waves_over(top, side) @ grey @ _waves_over(left, side).T
-    low[0, 0] = 0
+    return _frequencies(_waves_over(top, side) @ grey @ _waves_over(left, side).T)
+
+
+def _frequencies(low: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return (..., 12, 12) frequencies of pieces, each at the root of its strength and all of unit length."""
+    low[..., 0, 0] = 0
     low[np.abs(low) < 1] = 0
     low = np.sign(low) * np.sqrt(np.abs(low))
-    return np.asarray(low / max(1e-9, float(np.linalg.norm(low))), np.float32)
+    return np.asarray(low / np.linalg.norm(low, axis=(-2, -1), keepdims=True).clip(min=1e-9), np.float32)
 
 
 @lru_cache(maxsize=4096)
@@ -303,3 +307,8 @@ def _waves_over(start: float, side: float) -> NDArray[np.float32]:
     away = np.abs(np.arange(_SIDE) + 0.5 - centres[:, None]) / width
     weights = np.clip(1 - away, 0, None)
     return np.asarray(_WAVES @ (weights / weights.sum(axis=1, keepdims=True)), np.float32)
+
+
+_DOWN = np.stack([_waves_over(top, side) for _, top, side in _BOXES])
+_ACROSS = np.stack([_waves_over(left, side).T for left, _, side in _BOXES])
+"""(pieces, 12, 96) and (pieces, 96, 12): the cosines over the pieces of the grid."""

@@ -36,8 +36,8 @@ COPY_ABOVE = 0.95
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
 """Characters of one reason."""
-CHECKED_AHEAD = 2
-"""Bundles checked while so many others are looked at; each may hold half a gigabyte."""
+CHECKED_TOGETHER = 1
+"""Bundles; twice as many are checked while these are looked at, and each may hold half a gigabyte."""
 MOST_AT_ONCE = 64
 """Bundles that are scored at the same time, however many devices there are."""
 THUMB_SIDE = 512
@@ -113,7 +113,7 @@ def leaderboard(
     if progress is not None:
         progress.begin(2 * len(bundles), 0)
     ordered = sorted(bundles, key=names.__getitem__)
-    checks = chain.from_iterable(batches_ahead(partial(check, rules=rules), ordered, CHECKED_AHEAD))
+    checks = chain.from_iterable(batches_ahead(partial(check, rules=rules), ordered, CHECKED_TOGETHER))
     intake = _Intake(rules, load, len(bundles))
     intake.take(zip(map(names.__getitem__, ordered), checks, strict=True), progress)
     contest = rules or contest_of(intake.sound)

@@ -1,4 +1,5 @@
 import time
+from threading import Event
 
 import pytest
 
@@ -11,6 +12,12 @@ def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
     assert list(batches_ahead(str, [], 3)) == []
     with pytest.raises(ZeroDivisionError):
         list(batches_ahead(lambda n: 1 // n, [1, 0], 1))
+
+
+def test_two_batches_are_worked_at_while_one_is_taken() -> None:
+    worked = {number: Event() for number in range(8)}
+    for batch in batches_ahead(lambda number: worked[number].set() or number, range(8), 2):
+        assert all(worked[number].wait(10) for number in range(min(8, batch[-1] + 5)))
 
 
 @pytest.mark.parametrize("stopped", [KeyboardInterrupt, ZeroDivisionError])
