@@ -44,6 +44,8 @@ _FITTING = 0.9
 """Alikeness of the piece that fits best below which two pictures are not one, however they are laid."""
 _LEVELS = 5.0
 """Of 255, the mean difference from which two pictures that lie alike are not one; JPEG of 40 makes 2.8."""
+_BLURRED, _ROUNDED = 8, 0.01
+"""Pixels a side at which pictures never differ more than at _LAID, but for rounding; most need no more."""
 _HELD = 8
 """How many pictures of a folder, those nearest in level, one is laid over; a copy is among them.
 
@@ -92,7 +94,8 @@ _BOXES = _grid()
 
 def look_at(picture: Image.Image) -> Look:
     """Return what is kept of an RGB picture; what shows nothing has rows of zeros."""
-    grey = np.asarray(picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32).mean(2)
+    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+    grey = np.asarray(rgb.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32).mean(2)
     pieces = _frequencies(_DOWN @ grey @ _ACROSS)
     first = pieces[0]
     turned = [one * signs for one in (first, first.T) for signs in (1, _MIRRORED[:, None])]
@@ -208,17 +211,20 @@ def same_pictures(looks: Mapping[str, Look]) -> dict[str, str]:
     kept: list[str] = []
     found: dict[str, str] = {}
     small = np.empty((len(looks), _LAID * _LAID), np.float32)
+    blurs = np.empty((len(looks), _BLURRED * _BLURRED), np.float32)
     firsts = np.empty((len(looks), _FREQUENCIES**2), np.float32)
     for name, look in looks.items():
         mine = _resized(Image.fromarray(look.grey.astype(np.float32)), (0.0, 0.0, 1.0, 1.0)).ravel()
-        apart = np.abs(small[: len(kept)] - mine).mean(axis=1)
-        near = np.flatnonzero(apart < _LEVELS)
-        near = near[alikeness(look, firsts[near]) > _MAYBE]
-        near = near[apart[near].argsort(kind="stable")][:_HELD]
+        blur = mine.reshape(_BLURRED, _LAID // _BLURRED, _BLURRED, -1).mean(axis=(1, 3)).ravel()
+        near = np.flatnonzero(np.abs(blurs[: len(kept)] - blur).mean(axis=1) < _LEVELS + _ROUNDED)
+        apart = np.abs(small[near] - mine).mean(axis=1)
+        near, apart = near[apart < _LEVELS], apart[apart < _LEVELS]
+        fits = alikeness(look, firsts[near]) > _MAYBE
+        near = near[fits][apart[fits].argsort(kind="stable")][:_HELD]
         alike = (kept[place] for place in near)
         same = next((other for other in alike if difference(looks[other], look).one_picture), None)
         if same is None:
-            small[len(kept)], firsts[len(kept)] = mine, look.views[0]
+            small[len(kept)], blurs[len(kept)], firsts[len(kept)] = mine, blur, look.views[0]
             kept.append(name)
         else:
             found[name] = same
