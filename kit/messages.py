@@ -113,6 +113,16 @@ def joined(parts: Iterable[str], by: str = "; ") -> Message:
     return Message(by.join(told), between, values, between.join(map(in_english, told)))
 
 
+def beside_bound(value: float, bound: float, digits: int) -> str:
+    """Return a number with so many decimals, or more where they would show it on the bound's other side.
+
+    >>> beside_bound(5.999968, bound=6.0, digits=4)
+    '5.99997'
+    """
+    told = (f"{value:.{more}f}" for more in range(digits, 17))
+    return next((one for one in told if (float(one) >= bound) == (value >= bound)), str(value))
+
+
 def in_english(text: str) -> str:
     """Return a sentence in English, any other text as it is: what files and JSON hold."""
     return text.english if isinstance(text, Message) else text

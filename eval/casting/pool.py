@@ -20,7 +20,7 @@ from kit.errors import ScoreError
 from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
 from kit.images.copies import copied_pairs
-from kit.messages import joined, tr
+from kit.messages import beside_bound, joined, tr
 from kit.story.story import PANELS
 
 if TYPE_CHECKING:
@@ -258,9 +258,9 @@ def _why_none(search: Search) -> str:
     if highest < search.gate:
         return tr(
             "the mean aesthetic score of a set must be at least {gate:g}, the highest of any "
-            "is {highest:.2f}; draw more seeds",
+            "is {highest:s}; draw more seeds",
             gate=search.gate,
-            highest=highest,
+            highest=beside_bound(highest, search.gate, 2),
         )
     return tr(
         "no set of different pictures reaches a mean aesthetic score of {gate:g}; draw more seeds",

@@ -1,14 +1,13 @@
 """What a team can do about an entry below the gate, of what its run really has."""
 
 from collections.abc import Iterator
-from math import floor
 
 from eval.scoring.records import ScoredSet, Scores
 from kit.experiment.config import EIGHT_SEEDS, Experiment
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
-from kit.messages import joined, tr, trn
+from kit.messages import beside_bound, joined, tr, trn
 from kit.models.bases.pipeline_class import pipeline_folder
 from submissions.faults import Fault, Remedy
 from submissions.packing.entry import Entry
@@ -18,10 +17,9 @@ def gate_told(run: Run, entry: Entry, scores: Scores, mean: float) -> Iterator[F
     """Yield the fault of an entry below the gate, with what to do next; nothing where it is not below."""
     least = entry.rules.gate.threshold
     if mean < least:
-        got = f"{floor(100 * mean) / 100:.2f}"
         told = tr(
             "the pictures' mean aesthetic score is {got}, the contest wants at least {least:g}: {advice}",
-            got=got,
+            got=beside_bound(mean, least, 2),
             least=least,
             advice=_advice(run, entry, scores),
         )

@@ -7,7 +7,7 @@ from statistics import fmean
 from PIL import Image
 
 from eval.scorers.protocols import Scorer
-from kit.messages import tr
+from kit.messages import beside_bound, tr
 from submissions.bundle.manifest import GateRecord
 
 CLOSE = 0.02
@@ -35,8 +35,8 @@ class Rescored:
             )
         if self.drawn_again < self.threshold - CLOSE:
             yield tr(
-                "drawn again they score {drawn_again:.4f}, the gate is {threshold:g}",
-                drawn_again=self.drawn_again,
+                "drawn again they score {drawn_again:s}, the gate is {threshold:g}",
+                drawn_again=beside_bound(self.drawn_again, self.threshold, 4),
                 threshold=self.threshold,
             )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kit.embedded import EMBEDDED
 from kit.experiment.steps import Step
-from kit.messages import Message, joined, mark, tr
+from kit.messages import Message, beside_bound, joined, mark, tr
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.bundle.texts import texts_of
 from submissions.contest.rules import BaseRule, Rules, load_rules, shipped_rules
@@ -205,8 +205,8 @@ def gate_faults(rules: Rules, score: float) -> list[Fault]:
     if score >= rules.gate.threshold:
         return []
     problem = tr(
-        "mean aesthetic score must be at least {threshold:g}, got {score:.4f}",
+        "mean aesthetic score must be at least {threshold:g}, got {score:s}",
         threshold=rules.gate.threshold,
-        score=score,
+        score=beside_bound(score, rules.gate.threshold, 4),
     )
     return [Fault("gate", problem, tr("pack other pictures of the run, or draw more"))]

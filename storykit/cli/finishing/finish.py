@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.messages import joined, tr
+from kit.messages import beside_bound, joined, tr
 from storykit.cli.experiment import say_drawn
 from storykit.cli.scores import VERDICTS, page_kept_or_said
 from storykit.cli.terminal.console import AsJson, Cluster, Devices, RunFolder, say, say_json, say_note
@@ -136,11 +136,12 @@ def _finished_lines(run: "Run", done: "FinishedSet", sides: "TwoScores") -> Iter
     yield tr("finished {was} to {now} pixels: {said}", said=said, **sizes)
     numbers = " ".join(map(str, dict.fromkeys(done.seeds)))
     yield tr("         number {numbers}, in place of them", numbers=numbers)
+    least = sides.scores.gate.threshold
     yield tr(
         "gate     before {was}, now {now}; at least {least:g} is asked for",
-        was=_gate_said(sides.before),
-        now=_gate_said(sides.after),
-        least=sides.scores.gate.threshold,
+        was=_gate_said(sides.before, least),
+        now=_gate_said(sides.after, least),
+        least=least,
     )
     named = before.story if len(run.loaded.stories) > 1 else ""
     plan = EntryPlan(candidate=before.candidate, order=before.order, story=named)
@@ -169,20 +170,21 @@ def _sides_said(sides: "BothSides") -> Iterator[str]:
             yield tr(
                 "        {metric}: draft {was:.3f}, final {now:.3f}", metric=metric, was=draft, now=final
             )
+    least = sides.scores.gate.threshold
     yield tr(
         "gate    draft {was}, final {now}; at least {least:g} is asked for",
-        was=_gate_said(sides.draft),
-        now=_gate_said(sides.final),
-        least=sides.scores.gate.threshold,
+        was=_gate_said(sides.draft, least),
+        now=_gate_said(sides.final, least),
+        least=least,
     )
 
 
-def _gate_said(one: "StoryScore") -> str:
+def _gate_said(one: "StoryScore", least: float) -> str:
     """Return a set's mean aesthetic score and whether that is enough, or why there is none."""
     mean = one.values.get("aesthetic_mean")
     if mean is None or not one.gate:
         return tr("without a score ({faults})", faults=one.faults)
-    return tr("{mean:.2f} ({verdict})", mean=mean, verdict=tr(VERDICTS[one.gate]))
+    return tr("{mean:s} ({verdict})", mean=beside_bound(mean, least, 2), verdict=tr(VERDICTS[one.gate]))
 
 
 def _told(chosen: "ChosenStory", finals: "Finals", sides: "BothSides") -> dict[str, object]:
