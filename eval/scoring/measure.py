@@ -28,8 +28,8 @@ from kit.threads import batches_ahead, results_in_turn
 _SCORER, _ENCODER = mark("scorer"), mark("encoder")
 CACHE = Path("cache") / "scores.sqlite"
 """Below a run's folder."""
-BATCH = 64
-"""Pictures measured and then kept at once; a stop loses no more than these."""
+BATCH = 32
+"""Pictures measured and then kept at once; a stop loses no more than these. As many again twice are read ahead."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,7 +71,7 @@ def test_a_stopped_scoring_keeps_what_it_measured(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         score(run, Scorers(aesthetic=Brightness(), encoder=breaking))
     score(run, Scorers(aesthetic=Brightness(), encoder=after))
-    assert (breaking.seen, after.seen) == (64, 64)
+    assert (breaking.seen, after.seen) == (96, 32)
 
 
 def test_a_scorer_that_answers_nonsense_is_refused(tmp_path: Path) -> None:
