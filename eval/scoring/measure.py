@@ -29,7 +29,7 @@ _SCORER, _ENCODER = mark("scorer"), mark("encoder")
 CACHE = Path("cache") / "scores.sqlite"
 """Below a run's folder."""
 BATCH = 32
-"""Pictures measured and then kept at once; a stop loses no more than these. As many again twice are read ahead."""
+"""Pictures measured and then kept at once; a stop loses no more than these. Twice as many are read ahead."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
