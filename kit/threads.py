@@ -1,4 +1,4 @@
-"""Work in threads, a batch ahead of whoever takes the results."""
+"""Work in threads, ahead of whoever takes the results."""
 
 import os
 import sys
@@ -14,10 +14,11 @@ Made = TypeVar("Made")
 
 
 def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int) -> Iterator[list[Made]]:
-    """Yield the work's results in order, `size` at a time; the next two are worked at meanwhile, in threads.
+    """Yield the work's results in order, `size` at a time; threads work at the next two batches meanwhile.
 
-    Two, so that threads that are done with the one need not wait for who takes it. The work should be such
-    that lets other threads run, as Pillow's is. It tells the reader things in the caller's language.
+    Two, so that threads that are done with one need not wait for who takes it; so three are in memory. The
+    work should be such that lets other threads run, as Pillow's is. It tells the reader things in the
+    caller's language.
     """
     waiting = iter(items)
     pool = ThreadPoolExecutor(_threads())
