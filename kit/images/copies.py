@@ -45,7 +45,10 @@ _FITTING = 0.9
 _LEVELS = 5.0
 """Of 255, the mean difference from which two pictures that lie alike are not one; JPEG of 40 makes 2.8."""
 _BLURRED, _ROUNDED = 8, 0.01
-"""Pixels a side at which pictures never differ more than at _LAID, but for rounding; most need no more."""
+"""Pixels a side of pictures that are compared first, and by how much rounding may part them at the most.
+
+Means of equal squares never differ more than the pixels in them do, so whatever passes at _LAID passes here.
+"""
 _HELD = 8
 """How many pictures of a folder, those nearest in level, one is laid over; a copy is among them.
 
@@ -286,13 +289,16 @@ def _fit(grey: NDArray[np.float32], box: Box, wanted: NDArray[np.float32]) -> fl
 
 
 def _row(grey: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
-    """Return (12, 12) frequencies of a piece, of unit length together; zeros where it shows nothing."""
+    """Return (12, 12) frequencies of a piece, as `_frequencies` does."""
     left, top, side = box
     return _frequencies(_waves_over(top, side) @ grey @ _waves_over(left, side).T)
 
 
 def _frequencies(low: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Return (..., 12, 12) frequencies of pieces, each at the root of its strength and all of unit length."""
+    """Return (..., 12, 12) frequencies of pieces: each at the root of its strength, a piece's of unit length.
+
+    The mean is left out. What shows nothing has zeros. What is given is written over.
+    """
     low[..., 0, 0] = 0
     low[np.abs(low) < 1] = 0
     low = np.sign(low) * np.sqrt(np.abs(low))
