@@ -22,7 +22,7 @@ from eval.scoring.records import read_summary
 from kit.errors import RunError, ScoreError, StorykitError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
-from kit.files.inside import open_file, read_file
+from kit.files.regular_files import open_file, read_file
 from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import generate
 from kit.generation.recipe import check_drawable

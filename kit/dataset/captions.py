@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kit.dataset.listed import MOST_CAPTION_BYTES, Caption, caption_of, resolve_listed
 from kit.files.encodings import printable, without_surrogates
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import decode_text, is_gbk_for_sure
 from kit.messages import joined, tr

@@ -16,7 +16,7 @@ from kit.dataset.augmentation.changes import KINDS
 from kit.dataset.listed import PLACE, FoundPicture, ListedFolder, caption_of, resolve_listed
 from kit.errors import InputError
 from kit.files.encodings import without_surrogates
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.delimited_text import Row, rows_of
 from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import DecodedText, decode_text

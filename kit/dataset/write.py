@@ -19,7 +19,7 @@ from kit.errors import InputError
 from kit.files.atomic_write import replaced_folder, write_atomic
 from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.images.contact_sheet import CELL, draw_contact_sheet, evenly_spaced
 from kit.images.decode import DecodedPicture, decode_picture
 from kit.images.strip_metadata import strip_metadata

@@ -13,7 +13,7 @@ from kit.embedded import BASE_WEIGHTS, CANNY_CONTROLNET, LORAS
 from kit.errors import RunError, WeightsError
 from kit.files.checksums import RECORD, read_record
 from kit.files.encodings import sha256_of
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.messages import joined, tr
 from kit.models.layouts.weight_files import PARTS, find_weights, missing_files
 

@@ -1,15 +1,16 @@
-"""Whether a folder may become, or go on as, the folder of an experiment's run."""
+"""Whether a folder may become, or go on as, the folder of an experiment's run: nothing in it leads out."""
 
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.errors import RunError
 from kit.files.folder_lock import was_locked
-from kit.files.inside import read_file
 from kit.files.path_contents import kind_at
+from kit.files.regular_files import read_file
 from kit.messages import joined, tr
 
 if TYPE_CHECKING:
@@ -105,3 +106,55 @@ def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) ->
                 stories=joined(sorted(lost), tr(", ")),
             )
         )
+
+
+def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
+    """Raise RunError where one of these names in a folder, or what lies below it, leads out of the folder.
+
+    Through such a link a command would read or write what is no part of it. The folder itself may be a link,
+    and links may lead from one place inside to another. Pipes and devices, which never end, are refused, too.
+    """
+    inside = folder.resolve()
+    for path, mode in _found(folder / name for name in names):
+        if stat.S_ISLNK(mode) and not _leads(path).is_relative_to(inside):
+            raise RunError(
+                tr(
+                    "{path} is a link that leads out of {folder}: put what it points at in its place,"
+                    " or make {folder} itself the link",
+                    path=path,
+                    folder=folder,
+                )
+            )
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            raise RunError(tr("{path} is neither a file nor a folder: remove it", path=path))
+
+
+def _leads(link: Path) -> Path:
+    """Return where a link leads; one that leads to itself leads nowhere inside."""
+    try:
+        place = link.resolve()
+    except (OSError, RuntimeError):  # as Python before 3.13 says it
+        return Path(link.anchor)
+    return Path(link.anchor) if place.is_symlink() else place
+
+
+def _found(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+    """Yield each path that is there and all below it, with its mode; links are not followed."""
+    for path in paths:
+        mode = _mode(path)
+        if mode is None:
+            continue
+        yield path, mode
+        if stat.S_ISDIR(mode):
+            for parent, folders, files in os.walk(path):
+                for below in (Path(parent) / name for name in (*folders, *files)):
+                    if (its := _mode(below)) is not None:
+                        yield below, its
+
+
+def _mode(path: Path) -> int | None:
+    """Return the mode of what is there; None where nothing is, by now: others may write meanwhile."""
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return None

@@ -16,7 +16,7 @@ from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, loa
 from kit.experiment.controls.control_pictures import kept_stories
 from kit.experiment.controls.control_record import CONTROLS, ControlRecords
 from kit.experiment.drawing.usual import usual_drawing
-from kit.experiment.out_folder import MARK, refuse_another, withdrawn_if_stopped
+from kit.experiment.out_folder import MARK, refuse_another, refuse_links_out, withdrawn_if_stopped
 from kit.experiment.references.image_prompt_record import REFERENCES, ImagePromptRecords, reference_file
 from kit.experiment.references.reference_pictures import kept_references
 from kit.experiment.steps import FINISHERS, MASKS, OptionalFileHash, StepList, step_told
@@ -24,8 +24,8 @@ from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
-from kit.files.inside import open_file, read_file, refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
+from kit.files.regular_files import open_file, read_file
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.lora.pipelines.layout import lora_layout

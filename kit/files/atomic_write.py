@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from kit.errors import RunError
 from kit.files.folder_lock import hold
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.files.text.library_words import reason_of
 from kit.messages import mark, tr
 

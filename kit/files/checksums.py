@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from kit.errors import RunError, WeightsError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.messages import joined, tr
 
 RECORD = "storykit.json"

@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from kit.did_you_mean import nearest
 from kit.errors import MOST_FAULTS, InputError
-from kit.files.inside import read_file
 from kit.files.path_contents import Kind, mistaken
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import why_no_utf8
 from kit.files.text.toml_text import parse_toml

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from kit.errors import RunError
 from kit.errors import printable as printable
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
 

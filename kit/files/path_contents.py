@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.toml_text import parse_toml
 from kit.files.user_paths import meant_beside, missing_file, missing_folder, shell_word
 from kit.messages import mark, tr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, deserialize, safe_open
 
 from kit.files.encodings import Piece
-from kit.files.inside import refuse_special
+from kit.files.regular_files import refuse_special
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import tr

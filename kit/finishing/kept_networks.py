@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kit.embedded import EMBEDDED, FINISHER
 from kit.errors import WeightsError
 from kit.files.encodings import sha256_bytes, sha256_of
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.safetensors_files import read_safetensors, tensor_bytes
 from kit.files.tensors.checkpoint_files import WIDTHS
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kit.errors import WeightsError
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.hub.repository import models_folder
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)((?:/[A-Za-z0-9][\w.-]*)*)")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kit.errors import LoraError
-from kit.files.inside import open_file, read_file
+from kit.files.regular_files import open_file, read_file
 from kit.files.safetensors_files import LENGTH_BYTES
 from kit.files.text.library_words import reason_of
 from kit.lora.key_names import Names, Tool, config_beside, write_key

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
 from kit.files.encodings import sha256_bytes
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import Message, joined, tr
 from kit.models.kolors.text_encoder import build_prompter

@@ -20,7 +20,7 @@ from kit.experiment.candidates.saved_steps import TRAINING_NOTE
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes, sha256_bytes
 from kit.files.folder_lock import LOCK
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.files.text.library_words import reason_of
 from kit.messages import tr

@@ -22,8 +22,8 @@ from kit.experiment.out_folder import MARK
 from kit.files.atomic_write import write_atomic, write_new
 from kit.files.documents import read_bytes
 from kit.files.folder_lock import lock_folder
-from kit.files.inside import read_file
 from kit.files.path_contents import kind_at
+from kit.files.regular_files import read_file
 from kit.files.text.text_encodings import decode_text
 from kit.messages import tr
 

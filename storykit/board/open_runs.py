@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from threading import Lock
 
+from kit.experiment.out_folder import refuse_links_out
 from kit.experiment.run import OWN, Run
-from kit.files.inside import refuse_links_out
 from storykit.board.served_folder import ServedFolder
 
 _FILES = ("experiment.toml", "run.json", "panels.jsonl", "stories", "loras")

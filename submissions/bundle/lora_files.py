@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.files.encodings import Piece, sha256_bytes
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.safetensors_files import LENGTH_BYTES, SafetensorsFile, read_safetensors
 from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.lora.key_names import Tool, read_key

@@ -13,7 +13,7 @@ from kit.experiment.steps import side_after
 from kit.files.atomic_write import drafted
 from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.images.lettering import NUMBERS_ONLY
 from kit.messages import joined, mark, tr
 from submissions.bundle.bundle import open_bundle

@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from kit.errors import BundleError
 from kit.files.encodings import ZipEntry, zip_end
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import mark, tr

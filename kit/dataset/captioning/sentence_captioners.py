@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from kit.dataset.captioning.network_errors import network_errors
 from kit.errors import WeightsError
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import Language, mark, tr
 from kit.models.bases.pipeline_class import refuse_endless

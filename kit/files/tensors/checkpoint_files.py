@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.files.tensors.pickle_walk import PickledTensor, content_by_name
 from kit.files.text.library_words import reason_of
 from kit.messages import tr

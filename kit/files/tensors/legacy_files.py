@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.files.tensors.checkpoint_files import (
     MAX_PICKLE_BYTES,
     WIDTHS,

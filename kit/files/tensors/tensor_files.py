@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
-from kit.files.inside import open_file
+from kit.files.regular_files import open_file
 from kit.files.safetensors_files import LENGTH_BYTES, METADATA, read_safetensors
 from kit.files.tensors.checkpoint_files import WIDTHS, Spot, load_spot, open_checkpoint, tensor_of
 from kit.files.tensors.legacy_files import MARK, open_legacy

@@ -14,7 +14,7 @@ from kit.experiment.references.kept_pictures import kept_bytes
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, finite_json, json_bytes, sha256_bytes
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.generation.controls.annotators import AnnotatorKind, annotator_identity
 from kit.generation.controls.control import Control
 from kit.generation.controls.map_making import map_of

@@ -17,7 +17,7 @@ from kit.experiment.run import Run
 from kit.experiment.steps import mask_file, network_file
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.finishing.finisher import Finisher, open_finisher

@@ -11,12 +11,11 @@ from itertools import chain
 from pathlib import Path
 
 from kit.errors import RunError
-from kit.experiment.out_folder import check_out_folder, withdrawn_if_stopped
+from kit.experiment.out_folder import check_out_folder, refuse_links_out, withdrawn_if_stopped
 from kit.experiment.run import INPUTS, OWN, PanelRow, Run
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
-from kit.files.inside import refuse_links_out
 from kit.generation.batching import BATCHING
 from kit.generation.shards.machines import GATHERED, RUN_JSON, distinct, machines_of, without_shard
 from kit.generation.shards.missing_parts import absent_shards, unfinished_shards

@@ -7,7 +7,7 @@ from typing import Literal
 
 from kit.errors import WeightsError
 from kit.files.encodings import finite_json
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.messages import tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.layouts.model_folder import model_folder

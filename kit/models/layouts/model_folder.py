@@ -8,7 +8,7 @@ from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.files.checksums import RECORD
 from kit.files.encodings import sha256_bytes
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.hub.repository import kolors_folder, models_folder
 from kit.messages import joined, tr
 

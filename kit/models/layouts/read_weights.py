@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kit.errors import WeightsError
-from kit.files.inside import refuse_special
+from kit.files.regular_files import refuse_special
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
 from kit.files.tensors.tensor_files import TensorKind, open_tensor_file
 from kit.files.text.library_words import reason_of

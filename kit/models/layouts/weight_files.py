@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
-from kit.files.inside import read_file
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import joined, tr
 from kit.models.bases.pipeline_class import is_diffusers_kolors

@@ -12,13 +12,13 @@ from PIL import Image
 from pydantic import BaseModel, Field, field_validator
 
 from kit.errors import InputError, RunError, StorykitError
+from kit.experiment.out_folder import refuse_links_out
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.checksums import checked_sha256
 from kit.files.documents import read_text, read_toml
 from kit.files.encodings import csv_rows, finite_json, sha256_of
 from kit.files.file_kinds import refusal_of, why_no_tensors
 from kit.files.folder_lock import LOCK, lock_folder
-from kit.files.inside import refuse_links_out
 from kit.files.path_contents import Kind, mistaken, taken_by
 from kit.files.safetensors_files import read_safetensors, read_tensors
 from kit.files.tensors.tensor_files import open_tensor_file

@@ -4,59 +4,15 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from kit.errors import RunError, StorykitError
+from kit.errors import StorykitError
 from kit.experiment.config import load_experiment
 from kit.files.atomic_write import copy_atomic
 from kit.files.documents import read_text, read_toml
-from kit.files.inside import open_file, read_file, refuse_links_out, refuse_special
+from kit.files.regular_files import open_file, read_file, refuse_special
 from kit.files.safetensors_files import read_tensors
 from kit.files.tensors.tensor_files import open_tensor_file
 from kit.lora.lora import load_lora
 from kit.training.config import load_training
-
-NAMES = ("figures", "panels", "scores.json")
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    for folder in ("run/panels/ink", "run/figures", "elsewhere"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "elsewhere" / "secret").write_text("mine")
-    return tmp_path / "run"
-
-
-@pytest.mark.parametrize("spot", ["figures", "panels", "panels/ink", "panels/ink/1.png", "scores.json"])
-@pytest.mark.parametrize("target", ["elsewhere", "elsewhere/secret", "nowhere", "/dev/zero"])
-def test_a_link_that_leads_out_is_refused_with_what_to_do(run: Path, spot: str, target: str) -> None:
-    path = run / spot
-    if path.is_dir():
-        for below in sorted(path.rglob("*"), reverse=True):
-            below.rmdir()
-        path.rmdir()
-    path.symlink_to(run.parent / target)
-    with pytest.raises(RunError, match=f"{spot} is a link that leads out of .*run: put what it points at"):
-        refuse_links_out(run, NAMES)
-
-
-def test_a_pipe_that_would_be_waited_for_is_refused(run: Path) -> None:
-    os.mkfifo(run / "scores.json")
-    with pytest.raises(RunError, match=r"scores\.json is neither a file nor a folder: remove it"):
-        refuse_links_out(run, NAMES)
-
-
-def test_links_inside_a_run_that_is_a_link_and_other_names_pass(run: Path) -> None:
-    (run / "panels" / "again").symlink_to(run / "panels" / "ink")
-    (run / "scores.json").symlink_to("figures")
-    (run / "my-notes").symlink_to(run.parent / "elsewhere")
-    (run.parent / "link").symlink_to(run)
-    refuse_links_out(run, NAMES)
-    refuse_links_out(run.parent / "link", NAMES)
-
-
-def test_a_file_that_another_writer_has_moved_meanwhile_is_no_fault(run: Path, monkeypatch) -> None:
-    walk = os.walk
-    monkeypatch.setattr(os, "walk", lambda path: [(path, [], [".0123456789abcdef.part"]), *walk(path)])
-    refuse_links_out(run, NAMES)
 
 
 def devices(folder: Path) -> dict[str, Path]:
