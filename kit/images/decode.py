@@ -3,7 +3,7 @@
 No other module opens a picture; `make check` sees to it.
 """
 
-import stat
+import os
 import struct
 import warnings
 import zlib
@@ -18,6 +18,7 @@ from PIL import Image, ImageStat, UnidentifiedImageError
 
 from kit.errors import InputError
 from kit.files.file_kinds import HEAD_BYTES, bare_kind, kind_of, mend_of, picture_format, refusal_of
+from kit.files.regular_files import open_file
 from kit.files.text.library_words import reason_of
 from kit.images.srgb import profile_of, to_srgb, turn_of
 from kit.messages import joined, tr
@@ -97,7 +98,7 @@ def open_picture(source: Path | bytes, formats: tuple[str, ...] = FORMATS) -> Im
 
 def picture_size(path: Path, formats: tuple[str, ...] = FORMATS) -> tuple[int, int]:
     """Return width and height as the file states them, decoding nothing; raises PictureError."""
-    with _regular(path) as (file, _):
+    with _opened(path) as file:
         head = file.peek(HEAD_BYTES)[:HEAD_BYTES]
         with _refusing(head, formats), Image.open(file, formats=formats) as picture:
             _check_size(picture)
@@ -106,10 +107,13 @@ def picture_size(path: Path, formats: tuple[str, ...] = FORMATS) -> tuple[int, i
 
 def read_picture_file(path: Path) -> bytes:
     """Return the bytes of a picture's file, at most MOST_BYTES; raises PictureError."""
-    with _regular(path) as (file, size):
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise PictureError(tr("is an empty file"))
         if size > MOST_BYTES:
             raise PictureError(tr("has {size} bytes, {most} are the most", size=size, most=MOST_BYTES))
-        return file.read(MOST_BYTES)
+        return file.read(size)  # a bound of MOST_BYTES would make room for as many each time
 
 
 def decode_picture(path: Path) -> DecodedPicture:
@@ -130,20 +134,17 @@ def decode_picture(path: Path) -> DecodedPicture:
 
 
 @contextmanager
-def _regular(path: Path) -> Iterator[tuple[BufferedReader, int]]:
-    """Yield a file and its size in bytes; raises PictureError where it is none, a folder or a device."""
+def _opened(path: Path) -> Iterator[BufferedReader]:
+    """Yield a file as `open_file` opens it; raises PictureError where it does not, or reading fails."""
     if "\0" in str(path):  # no system has such a name
         raise PictureError(tr("does not exist"))
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise PictureError(tr("is no file"))
-        if not found.st_size:  # files of the kernel say so, too, and some never end
-            raise PictureError(tr("is an empty file"))
-        with path.open("rb") as file:
-            yield file, found.st_size
+        with open_file(path) as file:
+            yield file
     except FileNotFoundError as error:
         raise PictureError(tr("does not exist")) from error
+    except IsADirectoryError as error:
+        raise PictureError(tr("is a folder, must be a file")) from error
     except OSError as error:
         raise PictureError(tr("cannot be read: {reason}", reason=reason_of(error))) from error
 

@@ -132,9 +132,9 @@ def test_a_panel_is_a_png_a_jpeg_or_a_webp(tmp_path, kind):
 @pytest.mark.parametrize(
     ("place", "reason"),
     [
-        ("folder", "is no file"),
-        ("pipe", "is no file"),
-        ("zeros", "is no file"),
+        ("folder", "is a folder, must be a file"),
+        ("pipe", "cannot be read: it is neither a file nor a folder"),
+        ("zeros", "cannot be read: it is neither a file nor a folder"),
         ("none", "does not exist"),
         ("loop", "cannot be read: Too many levels of symbolic links"),
         ("empty", "is an empty file"),

@@ -18,7 +18,7 @@ SHA256 = "0" * 64
     ("make", "said"),
     [
         (lambda path: None, "does not exist"),
-        (lambda path: path.mkdir(), "is no file"),
+        (lambda path: path.mkdir(), "is a folder, must be a file"),
         (lambda path: path.write_bytes(b"words"), "another mask"),
         (lambda path: (path.touch(), os.truncate(path, 2**40)), "are the most"),
     ],
