@@ -1,6 +1,5 @@
 """RUN/votes.jsonl: a row a vote, added once it is given; nothing is removed, an undo is a row of its own."""
 
-import stat
 from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from kit.experiment.run import Run
 from kit.files.atomic_write import append_line
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json
+from kit.files.regular_files import read_file
 from kit.files.text.library_words import reason_of
 from kit.messages import Message, joined, tr
 from kit.story.story import PANELS
@@ -156,10 +156,7 @@ def read_votes(run: Run) -> VoteLog:
 def _data(run: Run) -> bytes:
     path = run.folder / FILE
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise RunError(tr("{file} must be a file", file=path))
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = read_file(path, MOST_BYTES + 1)
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -113,8 +113,6 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, 64 hex digits; raises RunError when it cannot be read."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise RunError(tr("{path} cannot be read: it is no file", path=path))
         with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

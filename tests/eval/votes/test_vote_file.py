@@ -142,7 +142,7 @@ def test_the_same_vote_twice_counts_once(run, row):
 def test_a_folder_in_the_file_s_place_is_told(run):
     (run.folder / FILE).mkdir()
     try:
-        with pytest.raises(RunError, match="must be a file"):
+        with pytest.raises(RunError, match="cannot be read: Is a directory"):
             read_votes(run)
     finally:
         (run.folder / FILE).rmdir()

@@ -57,9 +57,11 @@ def test_canonical_json_reads_back_as_the_same_value(value: object) -> None:
 
 def test_a_folder_or_a_pipe_has_no_sha256_and_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(RunError, match="cannot be read: it is no file"):
+    for place in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(RunError, match="cannot be read: it is neither a file nor a folder"):
             sha256_of(place)
+    with pytest.raises(RunError, match="cannot be read: Is a directory"):
+        sha256_of(tmp_path)
 
 
 @pytest.mark.parametrize(
