@@ -27,6 +27,7 @@ from kit.generation.shards.run_parts import (
     outdated,
     read_part,
 )
+from kit.generation.shards.shard import most_sets
 from kit.images.decode import PictureError, read_picture_file
 from kit.messages import joined, tr, trn
 from kit.progress import Progress
@@ -120,9 +121,15 @@ class _Gathering:
             taken=len(self._there) - before,
             there=before,
             missing=len(missing),
-            shards=absent_shards(part.identity for part in known) if missing else (),
+            shards=self._absent() if missing else (),
             notes=[*unfinished_shards(known, self._wanted, len(missing)), *self._notes],
         )
+
+    def _absent(self) -> list[str]:
+        """Return the shards that no folder holds; a run that has nothing but the parts' counts as none."""
+        brought = set(chain.from_iterable(part.asked for part in self._parts))
+        own = [self._own] if self._own and not self._own.asked.keys() <= brought else []
+        return absent_shards((part.identity for part in (*own, *self._parts)), most_sets(self._run))
 
     def _take_inputs(self) -> None:
         """Copy the experiment and what came with it, itself last: it makes a folder a run's.

@@ -12,14 +12,20 @@ from kit.generation.shards.shard import RunShard, shard_named
 from kit.messages import Message, tr
 
 
-def absent_shards(identities: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the shards that nobody holds, where all say which of how many they are."""
+def absent_shards(identities: Iterable[Mapping[str, Any]], sets: int) -> list[str]:
+    """Return the shards that nobody holds, where all say which of how many they are.
+
+    Args:
+        identities: what each run.json tells.
+        sets: how many sets of eight the run has; a shard with a higher number draws nothing.
+    """
     held = {_shard_of(identity) for identity in identities if identity}
     known = {shard for shard in held if shard is not None}
     if known != held or len(counts := {shard.count for shard in known}) != 1:
         return []  # a whole run, or one that was gathered
     [count] = counts
-    absent = [shard for number in range(1, count + 1) if (shard := RunShard(number, count)) not in known]
+    numbers = range(1, min(count, sets) + 1)
+    absent = [shard for number in numbers if (shard := RunShard(number, count)) not in known]
     return list(map(str, absent))
 
 

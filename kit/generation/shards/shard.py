@@ -67,3 +67,9 @@ def shard_slots(run: Run, jobs: Iterable[Job], shard: RunShard) -> set[Slot]:
     sets = group_batches((job for job in jobs if job.slot in wanted), PANELS, drawn_apart(run))
     mine = sets[shard.number - 1 :: shard.count]
     return {job.slot for pictures in mine for same in pictures for job in same}
+
+
+def most_sets(run: Run) -> int:
+    """Return of how many sets a run's panels are; fewer are drawn where sets share all their pictures."""
+    apart = drawn_apart(run)
+    return len({(slot[:-1], apart.get(slot)) for slot in run.wanted()})

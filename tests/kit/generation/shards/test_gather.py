@@ -108,6 +108,8 @@ def test_what_is_missing_is_told_by_its_shard_and_can_be_drawn_or_gathered_later
     done = gather(tmp_path / "run", [first, third])
     assert done.missing == 48 - done.taken > 0
     assert done.shards == ["2/3"]
+    assert gather(tmp_path / "run", [first, third]).shards == ["2/3"], "the same command tells the same"
+    assert gather(tmp_path / "run", [third]).shards == [], "what the run has of others, nobody knows"
     again = gather(tmp_path / "run", [third, second, second])
     assert (again.there, again.missing, list(again.shards)) == (done.taken, 0, [])
     assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)

@@ -55,6 +55,10 @@ def test_a_part_that_does_not_say_how_many_panels_it_has_is_not_told(identity):
 
 
 def test_shards_that_nobody_holds_are_named_where_all_say_of_how_many_they_are():
-    assert absent_shards([{"shard": "1/3"}, {"shard": "3/3"}, {}]) == ["2/3"]
-    assert absent_shards([{"shard": "1/3"}, {"shard": "2/2"}]) == []
-    assert absent_shards([{"shard": "1/3"}, {"device": "cpu"}]) == []
+    assert absent_shards([{"shard": "1/3"}, {"shard": "3/3"}, {}], 8) == ["2/3"]
+    assert absent_shards([{"shard": "1/3"}, {"shard": "2/2"}], 8) == []
+    assert absent_shards([{"shard": "1/3"}, {"device": "cpu"}], 8) == []
+
+
+def test_shards_that_have_nothing_to_draw_are_not_missed():
+    assert absent_shards([{"shard": "1/8"}, {"shard": "3/8"}], 4) == ["2/8", "4/8"]
