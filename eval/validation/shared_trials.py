@@ -60,8 +60,11 @@ def trials_on(load: Load, devices: str, cluster: str, heard: Heard) -> Iterator[
         def tried(number: int) -> Trial:
             return cast(Trial, pool.ask("tried", number)[1])
 
-        with ThreadPoolExecutor(len(pool.living)) as threads:
+        threads = ThreadPoolExecutor(len(pool.living))
+        try:
             yield partial(threads.map, tried)
+        finally:  # who stops waits for no tale: the workers end next, and whoever asks them hears it
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _tried_by(processes: Executor, numbers: Iterable[int]) -> Iterator[Trial]:

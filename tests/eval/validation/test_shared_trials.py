@@ -28,6 +28,20 @@ def test_a_process_that_is_killed_is_one_line_with_what_to_do():
 
 
 @pytest.mark.timeout(300)
+def test_a_command_that_is_stopped_waits_for_no_tale_of_several_machines(cluster):
+    def stopped() -> NoReturn:
+        with trials_on(stripes_on, "auto", cluster[0].address, pytest.fail) as trials:
+            trials(range(200))
+            began.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    began: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert time.monotonic() - began[0] < 30
+
+
+@pytest.mark.timeout(300)
 def test_machines_whose_cpus_have_several_cores_try_tales(cluster):
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
