@@ -2,23 +2,27 @@
 
     python -m tests.benchmarks.gate --pictures 256 --size 1024   # random weights shaped as ViT-L/14
     python -m tests.benchmarks.gate --pictures 256 --size 256 --weights mini
+    python -m tests.benchmarks.gate --pictures 1024 --devices cuda:0,cuda:1
 
 The organiser's loop opens a file, gives it to the processor and to the network, and takes the next. Ours is
 timed four times: reading and scoring every picture, which is the organiser's number; `storykit gate` whole,
 which also looks for copies and faults, with the threshold too far for harmless changes to matter; a tenth of
 a point away, where some pictures are scored as JPEG and 2 % smaller, too; and at the mean, where more are, or
-all ("tried"). All read from disk. Below it what the parts take by themselves: reading and preparing in
-threads, and the network. Prints Markdown, the best of the repeats, and how far the scores differ.
+all ("tried"). `--devices` adds the whole gate, threshold far, with a worker of Ray on one of them, on two, on
+four, without the time that these take to begin, which is told beside. All read from disk. Below it what the
+parts take by themselves: reading and preparing in threads, and the network. Prints Markdown, the best of the
+repeats, and how far the scores differ.
 """
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import numpy as np
 import torch
@@ -26,12 +30,15 @@ from aesthetics_predictor import AestheticsPredictorV2Linear
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionConfig
 
-from eval.gate.folder_pictures import BATCH
+from eval.gate.folder_pictures import BATCH, GateScorer
 from eval.gate.gate import gate
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
-from eval.scorers.load import device
+from eval.scorers.load import device, load_scorers
 from eval.scoring.panel_file import read_picture
+from eval.scoring.shared_scorers import shared_scorers
+from kit.embedded import EMBEDDED
 from kit.threads import batches_ahead
+from kit.workers.endings import heard_as_warning
 from kit.world.render import render
 from kit.world.scene import sample_scene
 from tests.benchmarks.machine import commit, cpu, load, today, versions
@@ -41,6 +48,8 @@ FAR = 100.0
 """A threshold that no picture is near."""
 HEADS = ("way", "tried", "s", "pictures a second", "times the organiser's", "largest difference of a score")
 
+Found = dict[str, tuple[float, list[float]]]
+"""Seconds and scores of each way."""
 TRIED: dict[float, int] = {}
 """Pictures that were changed in the last round, by threshold."""
 
@@ -99,11 +108,27 @@ def plain_scores(folder: Path, scorer: AestheticScorer) -> list[float]:
     return [score for batch in seen_in_batches(folder, scorer) for score in scorer.score(batch)]
 
 
-def whole(folder: Path, scorer: AestheticScorer, threshold: float) -> list[float]:
+def whole(folder: Path, scorer: GateScorer, threshold: float) -> list[float]:
     """Return the scores that `storykit gate` gives, with all it says beside them."""
     found = gate(folder, scorer, threshold)
     TRIED[threshold] = found.tried
     return [file.score for file in found.files if file.score is not None]
+
+
+def on_workers(folder: Path, weights: Path, devices: Sequence[str], repeats: int) -> Found:
+    """Return seconds and scores of the whole gate with a worker on one device, on two, on four."""
+    found: Found = {}
+    for count in (1, 2, 4):
+        if count > len(devices):
+            break
+        load = partial(load_scorers, str(weights), EMBEDDED)
+        started = time.perf_counter()
+        with shared_scorers(load, devices[:count], "", heard_as_warning) as shared:
+            print(f"{count} at work: {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
+            scorer = cast(GateScorer, shared.aesthetic)
+            way = f"the same, a worker on each of {count}"
+            found |= best_of(repeats, {way: partial(whole, folder, scorer, FAR)})
+    return found
 
 
 def parts(folder: Path, scorer: AestheticScorer) -> tuple[float, float]:
@@ -116,9 +141,9 @@ def parts(folder: Path, scorer: AestheticScorer) -> tuple[float, float]:
     return read - started, time.perf_counter() - read
 
 
-def best_of(repeats: int, ways: dict[str, Callable[[], list[float]]]) -> dict[str, tuple[float, list[float]]]:
+def best_of(repeats: int, ways: dict[str, Callable[[], list[float]]]) -> Found:
     """Return the least seconds and the scores of each way, taken in turn."""
-    found: dict[str, tuple[float, list[float]]] = {}
+    found: Found = {}
     for turn in range(repeats):
         for name, way in ways.items():
             started = time.perf_counter()
@@ -138,7 +163,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--weights", default="random", help="random, mini, or a predictor's folder")
+    parser.add_argument("--devices", default="", help="as cuda:0,cuda:1: with a worker on each, too")
     given = parser.parse_args()
+    devices = given.devices.split(",") if given.devices else []
     before = load()
     with tempfile.TemporaryDirectory() as name:
         folder, weights = Path(name) / "panels", Path(name) / "predictor"
@@ -164,6 +191,7 @@ def main() -> None:
             }
             | {way: partial(whole, folder, scorer, threshold) for way, threshold in gates.items()},
         )
+        found |= on_workers(folder, weights, devices, given.repeats)
         reading, scoring = parts(folder, scorer)
         megabytes = np.mean([path.stat().st_size for path in folder.iterdir()]) / 1e6
     slowest, told = found["the organiser's loop"]
