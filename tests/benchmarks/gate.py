@@ -126,7 +126,7 @@ def on_workers(folder: Path, weights: Path, devices: Sequence[str], repeats: int
         with shared_scorers(load, devices[:count], "", heard_as_warning) as shared:
             print(f"{count} at work: {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
             scorer = cast(GateScorer, shared.aesthetic)
-            way = f"the same, a worker on each of {count}"
+            way = f"`storykit gate`, threshold far, workers on {count}"
             found |= best_of(repeats, {way: partial(whole, folder, scorer, FAR)})
     return found
 
