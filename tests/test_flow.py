@@ -476,7 +476,7 @@ def test_gate_scores_the_pictures_of_a_folder(finished):
     assert re.fullmatch(
         rf"{re.escape(str(folder))}: \d\.\d{{4}}, (pass|fail) at 6 "
         r"\(embedded predictor, not the contest's\); weakest \d\.png\n"
-        r"the same pictures: \d\.\d{4} as JPEG, quality 90, \d\.\d{4} 2% smaller(; too close to be sure)?\n"
+        r"the same pictures: \d\.\d{4} as JPEG, quality 90; \d\.\d{4} 2% smaller(; too close to be sure)?\n"
         r"note    calibrated on .*\n",
         line,
     )

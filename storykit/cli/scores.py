@@ -332,7 +332,7 @@ def _said_elsewhere(result: "FolderGate") -> str:
             reach=REACH,
         )
     moved = ((how, beside_bound(mean, result.threshold, 4)) for how, mean in result.elsewhere.items())
-    means = joined((f"{mean} {how}" for how, mean in moved), tr(", "))
+    means = joined((f"{mean} {how}" for how, mean in moved), tr("; "))
     passes = result.verdict == "pass"
     close = any((mean >= result.threshold) != passes for mean in result.elsewhere.values())
     told = (
