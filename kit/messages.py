@@ -113,14 +113,14 @@ def joined(parts: Iterable[str], by: str = "; ") -> Message:
     return Message(by.join(told), between, values, between.join(map(in_english, told)))
 
 
-def beside_bound(value: float, bound: float, digits: int) -> str:
-    """Return a number with so many decimals, or more where they would show it on the bound's other side.
+def against_threshold(value: float, threshold: float, digits: int) -> str:
+    """Return a number with so many decimals, or more where these would show it on the threshold's other side.
 
-    >>> beside_bound(5.999968, bound=6.0, digits=4)
+    >>> against_threshold(5.999968, threshold=6.0, digits=4)
     '5.99997'
     """
     told = (f"{value:.{more}f}" for more in range(digits, 17))
-    return next((one for one in told if (float(one) >= bound) == (value >= bound)), str(value))
+    return next((one for one in told if (float(one) >= threshold) == (value >= threshold)), str(value))
 
 
 def in_english(text: str) -> str:

@@ -20,7 +20,7 @@ from kit.errors import ScoreError
 from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
 from kit.images.copies import copied_pairs
-from kit.messages import beside_bound, joined, tr
+from kit.messages import against_threshold, joined, tr
 from kit.story.story import PANELS
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _why_none(search: Search) -> str:
             "the mean aesthetic score of a set must be at least {gate:g}, the highest of any "
             "is {highest:s}; draw more seeds",
             gate=search.gate,
-            highest=beside_bound(highest, search.gate, 2),
+            highest=against_threshold(highest, search.gate, 2),
         )
     return tr(
         "no set of different pictures reaches a mean aesthetic score of {gate:g}; draw more seeds",

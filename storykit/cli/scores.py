@@ -11,7 +11,7 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.files.user_paths import shell_word
-from kit.messages import beside_bound, joined, mark, tr
+from kit.messages import against_threshold, joined, mark, tr
 from storykit.cli.terminal.console import (
     AsJson,
     RunFolder,
@@ -309,7 +309,7 @@ def _say_gate(folder: Path, result: "FolderGate", *, as_json: bool) -> None:
         tr(
             "{folder}: {mean:s}, {verdict} at {threshold:g}{named}; weakest {weakest}",
             folder=folder,
-            mean=beside_bound(result.mean, result.threshold, 4),
+            mean=against_threshold(result.mean, result.threshold, 4),
             verdict=tr(VERDICTS[result.verdict]),
             threshold=result.threshold,
             named=named,
@@ -331,7 +331,7 @@ def _said_elsewhere(result: "FolderGate") -> str:
             margin=abs(result.mean - result.threshold),
             reach=REACH,
         )
-    moved = ((how, beside_bound(mean, result.threshold, 4)) for how, mean in result.elsewhere.items())
+    moved = ((how, against_threshold(mean, result.threshold, 4)) for how, mean in result.elsewhere.items())
     means = joined((f"{mean} {how}" for how, mean in moved), tr("; "))
     passes = result.verdict == "pass"
     close = any((mean >= result.threshold) != passes for mean in result.elsewhere.values())

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
-from kit.messages import beside_bound, mark, tr
+from kit.messages import against_threshold, mark, tr
 from submissions.bundle.texts import NO_LINK
 from submissions.faults import Fault, Remedy
 from submissions.packing.entry import Entry
@@ -121,7 +121,7 @@ def _gate(looked: LookedAt) -> Held | None:
     if scores is None or looked.faults.get("scores"):
         return Held("later", tr("gate: it is asked once the panels are scored"))
     mean = mean_score(panel_scores(scores, looked.entry))
-    told = beside_bound(mean, rule.threshold, 2)
+    told = against_threshold(mean, rule.threshold, 2)
     return Held("ok", tr("gate: {mean:s}, at least {least:g} is asked for", mean=told, least=rule.threshold))
 
 

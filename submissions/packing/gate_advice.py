@@ -7,7 +7,7 @@ from kit.experiment.config import EIGHT_SEEDS, Experiment
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
-from kit.messages import beside_bound, joined, tr, trn
+from kit.messages import against_threshold, joined, tr, trn
 from kit.models.bases.pipeline_class import pipeline_folder
 from submissions.faults import Fault, Remedy
 from submissions.packing.entry import Entry
@@ -19,7 +19,7 @@ def gate_told(run: Run, entry: Entry, scores: Scores, mean: float) -> Iterator[F
     if mean < least:
         told = tr(
             "the pictures' mean aesthetic score is {got}, the contest wants at least {least:g}: {advice}",
-            got=beside_bound(mean, least, 2),
+            got=against_threshold(mean, least, 2),
             least=least,
             advice=_advice(run, entry, scores),
         )

@@ -7,7 +7,7 @@ from statistics import fmean
 from PIL import Image
 
 from eval.scorers.protocols import Scorer
-from kit.messages import beside_bound, tr
+from kit.messages import against_threshold, tr
 from submissions.bundle.manifest import GateRecord
 
 CLOSE = 0.02
@@ -36,7 +36,7 @@ class Rescored:
         if self.drawn_again < self.threshold - CLOSE:
             yield tr(
                 "drawn again they score {drawn_again:s}, the gate is {threshold:g}",
-                drawn_again=beside_bound(self.drawn_again, self.threshold, 4),
+                drawn_again=against_threshold(self.drawn_again, self.threshold, 4),
                 threshold=self.threshold,
             )
 

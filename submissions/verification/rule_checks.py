@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kit.embedded import EMBEDDED
 from kit.experiment.steps import Step
-from kit.messages import Message, beside_bound, joined, mark, tr
+from kit.messages import Message, against_threshold, joined, mark, tr
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.bundle.texts import texts_of
 from submissions.contest.rules import BaseRule, Rules, load_rules, shipped_rules
@@ -207,6 +207,6 @@ def gate_faults(rules: Rules, score: float) -> list[Fault]:
     problem = tr(
         "mean aesthetic score must be at least {threshold:g}, got {score:s}",
         threshold=rules.gate.threshold,
-        score=beside_bound(score, rules.gate.threshold, 4),
+        score=against_threshold(score, rules.gate.threshold, 4),
     )
     return [Fault("gate", problem, tr("pack other pictures of the run, or draw more"))]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import InputError, RunError
-from kit.messages import all_in_english, asked_language, beside_bound, in_english, joined, ptr, tr, trn
+from kit.messages import against_threshold, all_in_english, asked_language, in_english, joined, ptr, tr, trn
 
 LOCALES = ("STORYKIT_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -140,14 +140,14 @@ def test_a_chinese_sentence_is_spaced_whatever_stands_in_it(chinese):
 
 
 @given(st.floats(0, 10), st.floats(-1e-3, 1e-3))
-def test_a_number_never_shows_on_the_other_side_of_a_bound(bound, away):
-    value = bound + away
-    told = beside_bound(value, bound, 2)
-    assert (float(told) >= bound) == (value >= bound)
+def test_a_number_never_shows_on_the_other_side_of_a_threshold(threshold, away):
+    value = threshold + away
+    told = against_threshold(value, threshold, 2)
+    assert (float(told) >= threshold) == (value >= threshold)
     assert abs(float(told) - value) <= 0.005
 
 
 def test_a_number_has_as_many_decimals_as_were_asked_for_where_these_do():
-    assert beside_bound(5.99412, 6.0, 2) == "5.99"
-    assert beside_bound(6.00412, 6.0, 2) == "6.00"
-    assert beside_bound(5.99712, 6.0, 2) == "5.997"
+    assert against_threshold(5.99412, 6.0, 2) == "5.99"
+    assert against_threshold(6.00412, 6.0, 2) == "6.00"
+    assert against_threshold(5.99712, 6.0, 2) == "5.997"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.messages import beside_bound, joined, tr
+from kit.messages import against_threshold, joined, tr
 from storykit.cli.experiment import say_drawn
 from storykit.cli.scores import VERDICTS, page_kept_or_said
 from storykit.cli.terminal.console import AsJson, Cluster, Devices, RunFolder, say, say_json, say_note
@@ -184,7 +184,7 @@ def _gate_said(one: "StoryScore", least: float) -> str:
     mean = one.values.get("aesthetic_mean")
     if mean is None or not one.gate:
         return tr("without a score ({faults})", faults=one.faults)
-    return tr("{mean:s} ({verdict})", mean=beside_bound(mean, least, 2), verdict=tr(VERDICTS[one.gate]))
+    return tr("{mean:s} ({verdict})", mean=against_threshold(mean, least, 2), verdict=tr(VERDICTS[one.gate]))
 
 
 def _told(chosen: "ChosenStory", finals: "Finals", sides: "BothSides") -> dict[str, object]:
