@@ -21,7 +21,6 @@ from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.images.decode import decode_picture
 from kit.messages import mark, tr
-from kit.threads import batches_ahead
 
 EMBEDDED_WEIGHTS = Path(__file__).parents[1] / "mini" / "weights" / "aesthetic"
 KIND = mark("an aesthetic predictor's folder")
@@ -89,7 +88,7 @@ class AestheticScorer:
         """Return one score per picture, in order, and (pictures, dim) rows of unit length, what it scores."""
         scores: list[float] = []
         rows = [np.empty((0, self._network.config.projection_dim), np.float32)]
-        for cuts in batches_ahead(self.preparation.cut, panels, BATCH):
+        for cuts in self.preparation.cuts(panels, BATCH):
             pixels = self.preparation.scaled(stacked(cuts).to(self.device))
             seen = self._network(pixel_values=pixels)
             scores += seen.logits[:, 0].float().tolist()

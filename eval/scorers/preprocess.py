@@ -1,6 +1,6 @@
 """CLIP's preprocessing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from transformers import CLIPImageProcessor
 
 from kit.errors import WeightsError
 from kit.messages import tr
+from kit.threads import batches_ahead
 
 CLOSE = 1e-5
 """How far a value may be from the processor's; values are about -2 to 3, and single precision is finer."""
@@ -53,6 +54,17 @@ class Preparation:
     def cut(self, picture: Image.Image) -> Tensor:
         """Return (height, width, 3) bytes: the shorter side resized, the centre cut out."""
         return torch.from_numpy(np.array(self._centre(picture)))
+
+    def cuts(self, pictures: Sequence[Image.Image], size: int) -> Iterator[list[Tensor]]:
+        """Yield what `cut` makes of pictures, `size` at a time.
+
+        Threads resize; with nothing to resize they would only take cores from who reads the next pictures.
+        """
+        if any(picture.size != self._crop[::-1] for picture in pictures):
+            yield from batches_ahead(self.cut, pictures, size)
+            return
+        for first in range(0, len(pictures), size):
+            yield [self.cut(picture) for picture in pictures[first : first + size]]
 
     def _centre(self, picture: Image.Image) -> Image.Image:
         short = min(picture.size)

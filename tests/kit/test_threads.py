@@ -1,5 +1,6 @@
 import time
-from threading import Event
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 
 import pytest
 
@@ -18,6 +19,26 @@ def test_two_batches_are_worked_at_while_one_is_taken() -> None:
     worked = {number: Event() for number in range(8)}
     for batch in batches_ahead(lambda number: worked[number].set() or number, range(8), 2):
         assert all(worked[number].wait(10) for number in range(min(8, batch[-1] + 5)))
+
+
+@pytest.mark.parametrize(("cores", "at_work"), [(1, 1), (2, 2), (16, 15)])
+def test_of_many_cores_one_is_left_to_who_takes_the_results(
+    monkeypatch: pytest.MonkeyPatch, cores: int, at_work: int
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: cores)
+    working, freed = Semaphore(0), Event()
+
+    def work(_: int) -> bool:
+        working.release()
+        return freed.wait(10)
+
+    with ThreadPoolExecutor(1) as taker:
+        taken = taker.submit(list, batches_ahead(work, range(64), 64))
+        for _ in range(at_work):
+            assert working.acquire(timeout=10)
+        assert not working.acquire(timeout=0.05)
+        freed.set()
+        assert taken.result() == [[True] * 64]
 
 
 @pytest.mark.parametrize("stopped", [KeyboardInterrupt, ZeroDivisionError])

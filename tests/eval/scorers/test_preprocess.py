@@ -37,6 +37,18 @@ def test_what_is_seen_of_a_picture_stands_for_it_to_the_bit(
     assert torch.equal(preparation.cut(seen), preparation.cut(panel))
 
 
+@pytest.mark.parametrize("small", [True, False])
+def test_many_are_cut_as_each_is_in_their_order(small: bool) -> None:
+    preparation = Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE))
+    noise = np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE if small else SIDE + 9, 3), np.uint8)
+    panels = [Image.fromarray(pixels) for pixels in noise]
+    batches = list(preparation.cuts(panels, 2))
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    for cut, panel in zip((cut for batch in batches for cut in batch), panels, strict=True):
+        assert torch.equal(cut, preparation.cut(panel))
+    assert list(preparation.cuts([], 2)) == []
+
+
 def test_a_processor_that_does_anything_else_is_refused() -> None:
     with pytest.raises(WeightsError, match="must resize the shorter side, cut the centre out and scale"):
         Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, do_resize=False))
