@@ -2,6 +2,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from contextlib import chdir
@@ -135,6 +136,7 @@ def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
         code, help_text = told["answers"][" ".join(words)]
         assert code == 0
         assert "Usage: " in help_text
+        assert not re.search(r"<\w|[{}]", help_text), "a type of Python's, or a brace that nobody is to type"
         assert [line for line in help_text.splitlines()[1:3] if line.startswith("  ")], help_text
 
 

@@ -156,7 +156,7 @@ def convert(
 @lora_app.command(cls=Command)
 def merge(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more; with --blocks one will do.")
+        list[str], typer.Argument(metavar="FILE", help="Two LoRAs or more; with --blocks one will do.")
     ],
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",

@@ -85,7 +85,7 @@ def _named(found: "Sequence[Recurrence]") -> str:
 
 @story_app.command(cls=Command)
 def lint(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Stories, .toml or .txt.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Stories, .toml or .txt.")],
     trigger: Annotated[str, typer.Option(help="What a candidate puts before every prompt.")] = "",
     base: Annotated[
         str,

@@ -2,6 +2,7 @@
 
 import gettext
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import typer
@@ -19,6 +20,8 @@ ADDED = (
     mark("Aborted!"),
 )
 """What Typer adds to our own help; it asks for most of it in gettext's domain."""
+_KINDS = {"str": "TEXT", "int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "float range": "NUMBER"}
+"""What is to be given in place of Python's types; paths and choices say it themselves."""
 _Formatter: Any = typer.Context.formatter_class
 
 
@@ -65,7 +68,7 @@ class HelpInReadersLanguage:
 
     def format_usage(self: Any, ctx: Any, formatter: Any) -> None:
         """Write how the command is used."""
-        words = " ".join(self.collect_usage_pieces(ctx))
+        words = " ".join(self.collect_usage_pieces(ctx)).replace("{", "").replace("}", "")
         formatter.write_usage(ctx.command_path, words, prefix=tr("Usage: "))
 
     def format_commands(self: Any, ctx: Any, formatter: Any) -> None:
@@ -82,10 +85,23 @@ def _translate(command: Any, ctx: Any) -> None:
     """Put a command's help, its options' and that of the commands below it into the reader's language."""
     command.help = tr(command.help) if command.help else command.help
     for parameter in command.get_params(ctx):
+        if parameter.param_type_name == "argument":
+            parameter.metavar = parameter.metavar or parameter.name.upper()
+        parameter.display_type_rich = partial(_kind, parameter)
         if getattr(parameter, "help", None):
             parameter.help = tr(parameter.help)
     for child in getattr(command, "commands", {}).values():
         child.help = tr(child.help)
+
+
+def _kind(parameter: Any, ctx: Any) -> str:
+    """Return what is to be given for an option; an argument's own name says it."""
+    if parameter.param_type_name == "argument":
+        return ""
+    if parameter.metavar:
+        return str(parameter.metavar)
+    kind = parameter.display_type(ctx).strip("<>").removeprefix("list[").removesuffix("]")
+    return _KINDS.get(kind, "PATH" if kind.lower() == "path" else kind)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
