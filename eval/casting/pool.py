@@ -258,12 +258,13 @@ def _why_none(search: Search) -> str:
     if highest < search.gate:
         return tr(
             "the mean aesthetic score of a set must be at least {gate:g}, the highest of any "
-            "is {highest:s}; draw more seeds",
+            "is {highest:s}; draw more seeds, in no fewer steps and no smaller than the base's usual",
             gate=search.gate,
             highest=against_threshold(highest, search.gate, 2),
         )
     return tr(
-        "no set of different pictures reaches a mean aesthetic score of {gate:g}; draw more seeds",
+        "no set of different pictures reaches a mean aesthetic score of {gate:g}; draw more seeds, in no "
+        "fewer steps and no smaller than the base's usual",
         gate=search.gate,
     )
 
