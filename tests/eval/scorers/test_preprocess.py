@@ -64,6 +64,21 @@ def test_of_a_strip_the_middle_is_seen_where_the_processor_sees_it(size: tuple[i
     torch.testing.assert_close(preparation.scaled(preparation.cut(strip)[None]), wanted, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(7, 1900), (1900, 7), (5, 1400), (1333, 5), (2, 600)])
+@pytest.mark.parametrize("resized", [SIDE, SIDE + 8, SIDE - 8])
+def test_of_a_strip_whose_ends_are_cut_off_the_middle_is_seen_there_too(
+    size: tuple[int, int], resized: int
+) -> None:
+    processor = CLIPImageProcessor(size={"shortest_edge": resized}, crop_size=SIDE)
+    preparation = Preparation(processor)
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    strip = Image.fromarray(noise)
+    wanted = processor(images=strip, return_tensors="pt")["pixel_values"]
+    apart = (preparation.scaled(preparation.cut(strip)[None]) - wanted).abs()
+    assert apart.max() < 1.1 / 255 / 0.26, "no value is further off than one of 255"
+    assert (apart > 1e-5).float().mean() < 0.01
+
+
 @pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
 def test_a_long_strip_is_scored_and_takes_no_memory_to_speak_of(size: tuple[int, int]) -> None:
     strip = Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE)).cut(
