@@ -1,13 +1,13 @@
 """The pictures of a folder: read by threads and scored, and what is wrong with their files."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os.path import isfile
 from pathlib import Path
 from random import Random
-from statistics import mode
 from threading import Condition
 from typing import NamedTuple, Protocol
 
@@ -248,15 +248,18 @@ def _area(path: Path) -> int:
 
 def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:
     """Return a fault for every picture of another size than most: a mosaic or a cover that moves the mean."""
-    width, height = mode(sizes.values()) if sizes else (0, 0)
+    [(usual, count)] = Counter(sizes.values()).most_common(1) or [((0, 0), 0)]
     return {
         name: tr(
-            "is {width} x {height}, most are {usual_width} x {usual_height}; it counts in the mean, too",
+            "is {width} x {height}, {count} of {all} are {usual_width} x {usual_height}; it counts in the "
+            "mean, too",
             width=size[0],
             height=size[1],
-            usual_width=width,
-            usual_height=height,
+            count=count,
+            all=len(sizes),
+            usual_width=usual[0],
+            usual_height=usual[1],
         )
         for name, size in sizes.items()
-        if size != (width, height)
+        if size != usual
     }

@@ -102,7 +102,16 @@ def test_a_mosaic_counts_in_the_mean_and_is_named(tmp_path: Path) -> None:
     found = gate(tmp_path, Brightness())
     assert found.mean == pytest.approx(51 / 9)
     assert found.verdict == "fail"
-    assert found.faults == ("mosaic.png: is 32 x 64, most are 16 x 16; it counts in the mean, too",)
+    assert found.faults == ("mosaic.png: is 32 x 64, 8 of 9 are 16 x 16; it counts in the mean, too",)
+
+
+def test_of_pictures_of_many_sizes_none_is_said_to_be_that_of_most(tmp_path: Path) -> None:
+    for number, side in enumerate((260, 300, 340)):
+        save(tmp_path / f"{number}.png", 3 + number, (side, side))
+    assert gate(tmp_path, Brightness()).faults == (
+        "1.png: is 300 x 300, 1 of 3 are 260 x 260; it counts in the mean, too",
+        "2.png: is 340 x 340, 1 of 3 are 260 x 260; it counts in the mean, too",
+    )
 
 
 def test_a_flat_picture_is_scored_and_named(tmp_path: Path) -> None:
