@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from eval.metrics.registry import METRICS, judged
 from eval.scorers.calibration import said_of
-from eval.scoring.records import ScoredSet, Scores, StoryScore
-from kit.messages import Message, mark, ptr, tr
+from eval.scoring.records import FILE, ScoredSet, Scores, StoryScore, read_panels
+from kit.experiment.run import Run, Slot
+from kit.files.user_paths import shell_word
+from kit.messages import Message, mark, ptr, tr, trn
 
 MOST = 20
 """Faults that are told; scores.json has all."""
@@ -79,6 +81,33 @@ def missing_said(scores: Scores) -> Iterator[Message]:
     if len(scores.missing) > MOST:
         yield tr("        and {n} more; scores.json has all", n=len(scores.missing) - MOST)
     yield tr("note    {note}", note=said_of(scores.calibration))
+
+
+def drawn_since_said(run: Run) -> Iterator[Message]:
+    """Yield how many of a run's pictures came after it was scored, if any: what tells of it lacks them."""
+    if not (run.folder / FILE).exists():
+        return
+    known = {
+        Slot(one.candidate, one.order, one.story, one.seed, one.panel): one.sha256
+        for one in read_panels(run)
+        if one.status in ("ok", "missing")
+    }
+    rows, failed = {row.slot: row for row in run.rows()}, run.faults()
+    since = [
+        slot
+        for slot in run.wanted()
+        if (row := rows.get(slot)) is not None
+        and known.get(slot, row.sha256) != row.sha256
+        and row.file not in failed
+        and (run.folder / row.file).is_file()
+    ]
+    if since:
+        yield trn(
+            "{n} picture came after the run was scored and is not in the numbers: `storykit score {run}`",
+            "{n} pictures came after the run was scored and are not in the numbers: `storykit score {run}`",
+            len(since),
+            run=shell_word(run.folder),
+        )
 
 
 def undefined_said(scores: Scores) -> Iterator[Message]:

@@ -211,11 +211,14 @@ def page_kept_or_said(run: "Run", *, quiet: bool = False) -> Iterator[None]:
 
 def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
     """Compare candidates and prompt orders, paired over seeds or stories."""
+    from eval.scoring.summary import drawn_since_said
     from kit.experiment.run import Run
 
     run = Run.open(run_folder)
     with page_kept_or_said(run, quiet=as_json):
         compare_run(run, as_json)
+    for since in () if as_json else drawn_since_said(run):
+        say_note(since)
 
 
 def compare_run(run: "Run", as_json: bool = False, *, just_scored: bool = False) -> None:
@@ -239,11 +242,14 @@ def compare_run(run: "Run", as_json: bool = False, *, just_scored: bool = False)
 
 def report(run_folder: RunFolder) -> None:
     """Write report.html: one page with pictures, scores and verdicts."""
+    from eval.scoring.summary import drawn_since_said
     from kit.experiment.run import Run
 
     run = Run.open(run_folder)
     say_unread(run)
     report_run(run)
+    for since in drawn_since_said(run):
+        say_note(since)
     lacking = (
         ("scores.json", "score", mark("the page has no scores yet: type {command}, then report again")),
         (

@@ -90,6 +90,25 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert "nowhere does not exist" in refused("gather", tmp_path / "run", tmp_path / "nowhere")
 
 
+def test_a_run_that_was_scored_before_the_other_part_came_says_so_until_it_is_scored_again(
+    experiment, tmp_path
+):
+    for number in (1, 2):
+        said("generate", experiment, "--out", tmp_path / f"part{number}", "--shard", f"{number}/2")
+    run = tmp_path / "run"
+    said("gather", run, tmp_path / "part1")
+    told = (
+        f"note    8 pictures came after the run was scored and are not in the numbers: `storykit score {run}`"
+    )
+    said("score", run)
+    assert "came after" not in said("compare", run) + said("report", run)
+    said("gather", run, tmp_path / "part2")
+    assert told in said("compare", run)
+    assert told in said("report", run)
+    said("score", run)
+    assert "came after" not in said("compare", run) + said("report", run)
+
+
 def test_many_notes_are_told_in_few_lines_and_what_is_missing_with_what_to_do(experiment, tmp_path):
     said("generate", experiment, "--out", tmp_path / "part")
     rows = (tmp_path / "part" / "panels.jsonl").read_text()
