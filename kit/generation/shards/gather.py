@@ -158,12 +158,11 @@ class _Gathering:
 
     def _take(self, part: Run, row: PanelRow) -> str:
         """Copy a picture and its row into the run, or return why it stays where it is."""
-        if not (part.folder / row.file).is_file():
-            return tr("the file is not there")
         try:
             data = read_picture_file(part.folder / row.file)
         except PictureError as error:
-            return str(error)
+            gone = isinstance(error.__cause__, FileNotFoundError)
+            return tr("the file is not there") if gone else str(error)
         if sha256_bytes(data) != row.sha256 or row.key.encode() not in data:
             return tr("it was changed after it was drawn")
         place = self._run.folder / row.file

@@ -1,10 +1,12 @@
 """Shards that were drawn apart and gathered are the run that one machine draws."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of, write_story
@@ -196,6 +198,25 @@ def test_a_picture_that_is_not_the_rows_stays_behind_and_is_told(asked, tmp_path
     done = gather(tmp_path / "run", [part])
     assert (done.taken, done.missing) == (47, 1)
     assert [note for note in done.notes] == [f"{file} stays behind: {reason}"]
+
+
+def test_pictures_that_may_not_be_read_stay_behind_and_come_when_they_may(asked, whole, tmp_path):
+    gather(tmp_path / "run", drawn(asked, tmp_path, 1))  # whatever is imported is so before one is another
+    me = os.geteuid()
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        [part] = drawn(asked, Path(name) / "parts", 1)
+        (part / "panels").chmod(0)
+        os.seteuid(me or 65534)  # root may read everything
+        try:
+            done = gather(Path(name) / "run", [part])
+        finally:
+            os.seteuid(me)
+            (part / "panels").chmod(0o755)
+        assert (done.taken, done.missing) == (0, 48)
+        assert "1.png stays behind: cannot be read: Permission denied" in done.notes[0]
+        assert gather(Path(name) / "run", [part]).missing == 0
+        assert pictures_of(Run(Path(name) / "run")) == pictures_of(whole)
 
 
 def test_nothing_in_the_run_is_written_over(asked, tmp_path):
