@@ -21,6 +21,8 @@ START_S = 120.0
 """How long a worker's process may take to be there; one that waits for a GPU which others use never is."""
 _LOOK_S = 0.5
 """Between two looks whether the work was stopped."""
+_ENDS_S = 2.0
+"""Within what we hear of others that ended at the same time as one."""
 _LEAVE_S = 10.0
 """How long those who wait for an answer may take to hear that the work was stopped."""
 _NO_ANSWER = mark("{worker} is left out: its process does not begin; do others use that GPU?")
@@ -190,6 +192,8 @@ class WorkerPool:
         """
         self.each(lambda worker: worker.actor.make.remote(maker(worker.place)))
         answers = self.each(lambda worker: worker.actor.answer.remote("facts"))
+        if not answers:
+            self._refuse_none()
         kept: list[Facts] = []
         for worker, facts in answers.items():
             if found := list(faults(facts, kept[0] if kept else None)):
@@ -274,9 +278,22 @@ class WorkerPool:
             if cause is not None and not isinstance(cause, ray.exceptions.RaySystemError):
                 raise  # a fault of ours, with where it was raised
             if not self._stopped:
-                others = len([one for one in self.living if one != worker])
-                self.leave_out(worker, told_of_end(worker.place.name, others, str(error)))
+                told = told_of_end(worker.place.name, self._others_left(worker), str(error))
+                self.leave_out(worker, told)
             raise WorkerGone from error
+
+    def _others_left(self, ended: Worker) -> int:
+        """Return how many but one are at work or answer; all may have ended at once."""
+        import ray
+
+        asked = [worker.actor.ready.remote() for worker in self.living if worker != ended]
+        known, at_work = ray.wait(asked, num_returns=len(asked), timeout=_ENDS_S) if asked else ([], [])
+        left = len(at_work)
+        for question in known:
+            with suppress(ray.exceptions.RayError):
+                ray.get(question)
+                left += 1
+        return left
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:

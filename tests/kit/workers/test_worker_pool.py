@@ -1,5 +1,7 @@
 """Workers that refuse what others do, and workers that were stopped; tests come one after the other."""
 
+import os
+import signal
 from contextlib import closing
 from functools import partial
 
@@ -107,3 +109,14 @@ def test_one_that_refuses_what_it_is_sent_ends_nothing_while_the_sender_is_there
         pool.ask("work", [1], TOO_LITTLE)
     assert pool.ask("work", [], None) == (reader, 1)
     assert len(heard) == 2
+
+
+def test_of_workers_that_end_at_once_none_is_said_to_do_anothers_work(pool):
+    said = []
+    with closing(WorkerPool([pool.living[0].place] * 2, said.append)) as dying:
+        processes = dying.each(lambda worker: worker.actor.__ray_call__.remote(lambda _: os.getpid()))
+        for process in processes.values():
+            os.kill(process, signal.SIGKILL)
+        with pytest.raises(RunError, match=r"no worker is left: .*; run the same command to go on"):
+            dying.make(lambda place: partial(Picky, 0), lambda *_: [])
+    assert said == ["127.0.0.1 cpu has ended: its process was killed"] * 2
