@@ -71,6 +71,16 @@ for words in asked:
     answers[" ".join(words)] = (answer.exit_code, answer.output)
 print(json.dumps({"answers": answers, "imported": [name for name in heavy if name in sys.modules]}))
 """
+STOP_EARLY = """
+import sys
+from storykit.__main__ import main
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "storykit.cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+main()
+"""
 FAIL = """
 from kit.errors import StorykitError
 from storykit.cli.main import app, main
@@ -394,6 +404,12 @@ def test_an_input_that_is_missing_is_named(tmp_path, words, reason):
     with chdir(tmp_path):
         assert reason in refused(*words)
     assert tree(tmp_path) == {}
+
+
+def test_ctrl_c_before_the_command_is_read_is_one_line():
+    done = subprocess.run([sys.executable, "-c", STOP_EARLY], capture_output=True, text=True, check=False)
+    line = "Error: stopped; every file that is finished stays\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", line)
 
 
 @pytest.mark.parametrize(

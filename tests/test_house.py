@@ -140,7 +140,7 @@ TESTED_THROUGH = {
     "storykit/board/writing/said.py": "storykit/board/writing/test_routes.py",
     "storykit/board/writing/view.py": "storykit/board/writing/test_routes.py",
     "reports/training.py": "storykit/cli/test_train.py",
-    "storykit/__main__.py": "kit/dataset/test_modelscope.py",
+    "storykit/__main__.py": "test_cli.py",
     "storykit/board/jobs/live.py": "storykit/board/jobs/test_routes.py",
     "storykit/board/jobs/runner.py": "storykit/board/jobs/test_start.py",
     "storykit/board/jobs/small_files.py": "storykit/board/jobs/test_job.py",
