@@ -46,10 +46,17 @@ def _cluster_of_this_machine() -> str:
 
 
 def not_taken(address: str, error: Exception) -> Message:
-    """Return that no cluster takes us, why, and what begins one."""
+    """Return that no cluster takes us, why, and what to do."""
+    if type(error).__name__ == "AuthenticationError":  # Ray's, which not every version of it has
+        return tr(
+            "the token of the cluster at {address} is not on this machine: copy ~/.ray/auth_token from the "
+            "cluster's first machine",
+            address=address,
+        )
     return tr(
         "no cluster of Ray takes us at {address}: {reason}; begin one with `ray start --head`, type "
-        "the command on one of its machines, and set RAY_AUTH_MODE=token where it asks for a token",
+        "the command on one of its machines, and where it asks for a token, copy its ~/.ray/auth_token "
+        "and set RAY_AUTH_MODE=token",
         address=address,
         reason=reason_of(error),
     )

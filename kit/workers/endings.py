@@ -6,6 +6,7 @@ from kit.messages import Message, mark, tr, trn
 
 _KILLED = mark("its process was killed")
 _SIGNS = {
+    "cancelled before it started": mark("it did not begin; set RAY_AUTH_MODE alike on all machines and here"),
     "node has died": mark("its machine is gone"),
     "ModuleNotFoundError": mark("storykit is not installed there, or another version of it"),
     "AttributeError": mark("storykit is not installed there, or another version of it"),

@@ -26,6 +26,8 @@ STORE_BYTES = 512 << 20
 """Of memory that is shared by the processes of this machine; what is more than that lies on the disk."""
 _LONGEST_FOLDER = 40
 """Letters of the folder that Ray's sockets may lie in: their paths are bounded."""
+_ROOM_BYTES = 4 << 20
+"""What must be free there; Ray ends the command without a word of ours where it cannot write."""
 FETCH_S = 300.0
 """How long what is there may take from one machine to another."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -218,7 +220,15 @@ def _environment(told: Mapping[str, str]) -> Iterator[None]:
 def _own_folder() -> Iterator[Path]:
     """Yield a folder of our own for Ray's sockets and logs, gone afterwards."""
     usual = tempfile.gettempdir()
-    parent = usual if len(usual) <= _LONGEST_FOLDER else "/tmp"
+    parent = usual if len(usual) <= _LONGEST_FOLDER and usual.isascii() else "/tmp"
+    if shutil.disk_usage(parent).free < _ROOM_BYTES:
+        raise RunError(
+            tr(
+                "{folder} is full, and Ray writes there: make room, or set TMPDIR to another folder with a "
+                "short English name",
+                folder=parent,
+            )
+        )
     folder = Path(tempfile.mkdtemp(prefix="storykit-ray-", dir=parent))
     try:
         yield folder

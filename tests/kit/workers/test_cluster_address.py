@@ -7,7 +7,7 @@ import pytest
 from ray_nodes import needs_ray
 
 from kit.errors import RunError
-from kit.workers.cluster_address import refuse_unreached
+from kit.workers.cluster_address import not_taken, refuse_unreached
 
 
 @pytest.fixture
@@ -50,3 +50,16 @@ def test_a_cluster_that_this_machine_belonged_to_once_is_not_waited_for(monkeypa
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{silent}")
     with pytest.raises(RunError, match=f"nobody answers at .*:{silent}: "):
         refuse_unreached("auto")
+
+
+def test_a_token_that_is_not_here_is_one_short_line_without_rays_own():
+    needs_ray()
+    from ray.exceptions import AuthenticationError
+
+    told = not_taken(
+        "10.0.0.1:6379", AuthenticationError("no token was found. For more information, see ...")
+    )
+    assert told == (
+        "the token of the cluster at 10.0.0.1:6379 is not on this machine: "
+        "copy ~/.ray/auth_token from the cluster's first machine"
+    )

@@ -7,6 +7,11 @@ from kit.workers.endings import told_of_end
     ("others", "said", "told"),
     [
         (0, "The actor died unexpectedly", "cuda:1 has ended: its process was killed"),
+        (
+            0,
+            "The actor never ran - it was cancelled before it started running.",
+            "cuda:1 has ended: it did not begin; set RAY_AUTH_MODE alike on all machines and here",
+        ),
         (1, "its node has died", "cuda:1 has ended: its machine is gone; the other one does its work"),
         (
             3,

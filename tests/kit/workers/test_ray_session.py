@@ -11,7 +11,7 @@ import pytest
 from ray_nodes import begun_alone, machines, needs_ray
 
 from kit.errors import RunError
-from kit.workers.ray_session import ray_cluster
+from kit.workers.ray_session import ray_cluster, ray_here
 
 AT_WORK = """
 import os
@@ -100,6 +100,13 @@ def test_an_address_where_nobody_answers_is_not_left_to_ray():
     needs_ray()
     with pytest.raises(RunError, match=r"nobody answers at a\.\.b:1"):
         ray_cluster("a..b:1").__enter__()
+
+
+def test_a_full_disk_is_named_before_ray_begins(monkeypatch):
+    needs_ray()
+    monkeypatch.setattr("tempfile.tempdir", "/proc")  # whatever lies there has no room
+    with pytest.raises(RunError, match="/proc is full, and Ray writes there: make room, or set TMPDIR"):
+        ray_here(["cpu", "cpu"]).__enter__()
 
 
 def test_a_cluster_without_a_device_is_one_line(tmp_path):
