@@ -157,7 +157,8 @@ def _begun(**wanted: Any) -> Iterator[None]:
     job._client_job = True  # else workers import what lies in the folder that we are in
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(job_config=job, configure_logging=False, log_to_driver=False, **wanted)
+        with _own_sigterm():
+            ray.init(job_config=job, configure_logging=False, log_to_driver=False, **wanted)
     except Exception as error:  # Ray raises bare ones, where a machine is too busy to begin in time
         ray.shutdown()
         told = tr("Ray does not begin: {reason}", reason=reason_of(error))
@@ -174,6 +175,19 @@ def _begun(**wanted: Any) -> Iterator[None]:
     finally:
         ray.shutdown()
         _mind_sigterm(terminate)
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Have Ray leave SIGTERM alone while it begins: its own handlers exit without a word."""
+    from ray._private import utils
+
+    usual = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = usual
 
 
 def _mind_sigterm(handler: Any) -> None:
