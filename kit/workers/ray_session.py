@@ -270,12 +270,12 @@ def _places() -> list[WorkerPlace]:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     nodes.sort(key=lambda node: (node["NodeID"] != here, node["NodeManagerAddress"], node["NodeID"]))
     gpus = [
-        WorkerPlace(f"{node['NodeManagerAddress']} cuda:{number}", True, node["NodeID"])
+        WorkerPlace(f"{node['NodeName']} cuda:{number}", True, node["NodeID"])
         for node in nodes
         for number in range(int(node["Resources"].get("GPU", 0)))
     ]
     cpus = [
-        WorkerPlace(f"{node['NodeManagerAddress']} cpu", False, node["NodeID"])
+        WorkerPlace(f"{node['NodeName']} cpu", False, node["NodeID"])
         for node in nodes
         if node["Resources"].get("CPU", 0) >= 1
     ]
