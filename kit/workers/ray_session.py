@@ -24,8 +24,8 @@ RAY_MISSING = mark(
 )
 STORE_BYTES = 512 << 20
 """Of memory that is shared by the processes of this machine; what is more than that lies on the disk."""
-_LONGEST_FOLDER = 40
-"""Letters of the folder that Ray's sockets may lie in: their paths are bounded."""
+_LONGEST_FOLDER = 17
+"""Letters of the folder that Ray's sockets may lie in: macOS allows their paths 103, and 86 are Ray's."""
 _ROOM_BYTES = 4 << 20
 """What must be free there; Ray ends the command without a word of ours where it cannot write."""
 FETCH_S = 300.0
@@ -152,29 +152,26 @@ def _begun(**wanted: Any) -> Iterator[None]:
         raise RunError(tr("Ray is at work in this process already: call ray.shutdown() first"))
     _read_token()
     ray_constants.ENABLE_RAY_CLUSTER = os.environ.get(_OTHERS, "1") == "1"  # Ray asks once in a process
-    terminate = signal.getsignal(signal.SIGTERM)
     job = ray.job_config.JobConfig()
     job._client_job = True  # else workers import what lies in the folder that we are in
     logging.getLogger("ray").setLevel(logging.ERROR)
+    before = signal.getsignal(signal.SIGTERM)
+    ours = signal.default_int_handler if before == signal.SIG_DFL else before
+    _mind_sigterm(ours)
     try:
-        with _own_sigterm():
-            ray.init(job_config=job, configure_logging=False, log_to_driver=False, **wanted)
-    except Exception as error:  # Ray raises bare ones, where a machine is too busy to begin in time
-        ray.shutdown()
-        told = tr("Ray does not begin: {reason}", reason=reason_of(error))
-        if wanted["address"] != "local":
-            told = not_taken(wanted["address"], error)
-        raise RunError(told) from error
-    except BaseException:  # ctrl-c
-        ray.shutdown()
-        raise
-    try:
-        # Ray's own would show a trace, and exit without a word of ours
-        _mind_sigterm(signal.default_int_handler if terminate == signal.SIG_DFL else terminate)
+        try:
+            with _own_sigterm():
+                ray.init(job_config=job, configure_logging=False, log_to_driver=False, **wanted)
+        except Exception as error:  # Ray raises bare ones, where a machine is too busy to begin in time
+            told = tr("Ray does not begin: {reason}", reason=reason_of(error))
+            if wanted["address"] != "local":
+                told = not_taken(wanted["address"], error)
+            raise RunError(told) from error
+        _mind_sigterm(ours)  # Ray's libraries would show a trace
         yield
     finally:
         ray.shutdown()
-        _mind_sigterm(terminate)
+        _mind_sigterm(before)
 
 
 @contextmanager
