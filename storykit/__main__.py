@@ -13,7 +13,7 @@ def main() -> None:
         sys.stderr.write(
             tr("Error: {reason}", reason=tr("stopped; every file that is finished stays")) + "\n"
         )
-        sys.exit(130)
+        sys.exit(1)
     command()
 
 
