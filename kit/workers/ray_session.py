@@ -179,7 +179,7 @@ def _own_sigterm() -> Iterator[None]:
     """Have Ray leave SIGTERM alone while it begins: its own handlers exit without a word."""
     from ray._private import utils
 
-    usual = utils.set_sigterm_handler
+    usual = getattr(utils, "set_sigterm_handler", None)  # no promise of Ray's
     utils.set_sigterm_handler = lambda handler: None
     try:
         yield
