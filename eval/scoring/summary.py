@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from eval.metrics.registry import METRICS, judged
 from eval.scorers.calibration import said_of
-from eval.scoring.records import FILE, ScoredSet, Scores, StoryScore, read_panels
+from eval.scoring.records import FILE, PanelScore, ScoredSet, Scores, StoryScore, read_panels
 from kit.experiment.run import Run, Slot
 from kit.files.user_paths import shell_word
 from kit.messages import Message, mark, ptr, tr, trn
@@ -87,17 +87,13 @@ def drawn_since_said(run: Run) -> Iterator[Message]:
     """Yield how many of a run's pictures came after it was scored, if any: what tells of it lacks them."""
     if not (run.folder / FILE).exists():
         return
-    known = {
-        Slot(one.candidate, one.order, one.story, one.seed, one.panel): one.sha256
-        for one in read_panels(run)
-        if one.status in ("ok", "missing")
-    }
+    scored = {Slot(one.candidate, one.order, one.story, one.seed, one.panel): one for one in read_panels(run)}
     rows, failed = {row.slot: row for row in run.rows()}, run.faults()
     since = [
         slot
         for slot in run.wanted()
         if (row := rows.get(slot)) is not None
-        and known.get(slot, row.sha256) != row.sha256
+        and _came_since(row.sha256, scored.get(slot))
         and row.file not in failed
         and (run.folder / row.file).is_file()
     ]
@@ -108,6 +104,11 @@ def drawn_since_said(run: Run) -> Iterator[Message]:
             len(since),
             run=shell_word(run.folder),
         )
+
+
+def _came_since(sha256: str, scored: PanelScore | None) -> bool:
+    """Return whether a picture is not the one that was scored; a damaged file's sha256 is no picture's."""
+    return scored is None or (scored.status in ("ok", "missing") and scored.sha256 != sha256)
 
 
 def undefined_said(scores: Scores) -> Iterator[Message]:

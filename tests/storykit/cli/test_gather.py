@@ -107,6 +107,10 @@ def test_a_run_that_was_scored_before_the_other_part_came_says_so_until_it_is_sc
     assert told in said("report", run)
     said("score", run)
     assert "came after" not in said("compare", run) + said("report", run)
+    more = experiment.with_name("more.toml")
+    more.write_text(experiment.read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
+    said("generate", more, "--out", run)
+    assert told in said("compare", run), "of a seed that was added"
 
 
 def test_many_notes_are_told_in_few_lines_and_what_is_missing_with_what_to_do(experiment, tmp_path):
