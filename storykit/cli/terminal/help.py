@@ -20,7 +20,13 @@ ADDED = (
     mark("Aborted!"),
 )
 """What Typer adds to our own help; it asks for most of it in gettext's domain."""
-_KINDS = {"str": "TEXT", "int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "float range": "NUMBER"}
+_METAVARS = {
+    "str": "TEXT",
+    "int": "NUMBER",
+    "int range": "NUMBER",
+    "float": "NUMBER",
+    "float range": "NUMBER",
+}
 """What is to be given in place of Python's types; paths and choices say it themselves."""
 _Formatter: Any = typer.Context.formatter_class
 
@@ -86,22 +92,27 @@ def _translate(command: Any, ctx: Any) -> None:
     command.help = tr(command.help) if command.help else command.help
     for parameter in command.get_params(ctx):
         if parameter.param_type_name == "argument":
-            parameter.metavar = parameter.metavar or parameter.name.upper()
-        parameter.display_type_rich = partial(_kind, parameter)
+            parameter.metavar = metavar_of(parameter)
+        parameter.display_type_rich = partial(_shown, parameter)
         if getattr(parameter, "help", None):
             parameter.help = tr(parameter.help)
     for child in getattr(command, "commands", {}).values():
         child.help = tr(child.help)
 
 
-def _kind(parameter: Any, ctx: Any) -> str:
-    """Return what is to be given for an option; an argument's own name says it."""
+def metavar_of(parameter: Any) -> str:
+    """Return what stands for an argument, or for what an option takes."""
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _shown(parameter: Any, ctx: Any) -> str:
+    """Return what help shows behind an option; behind an argument, whose name says it, nothing."""
     if parameter.param_type_name == "argument":
         return ""
     if parameter.metavar:
-        return str(parameter.metavar)
+        return metavar_of(parameter)
     kind = parameter.display_type(ctx).strip("<>").removeprefix("list[").removesuffix("]")
-    return _KINDS.get(kind, "PATH" if kind.lower() == "path" else kind)
+    return _METAVARS.get(kind, "PATH" if kind.lower() == "path" else kind)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -11,7 +11,7 @@ from kit.did_you_mean import did_you_mean
 from kit.errors import printable
 from kit.messages import joined, tr
 from storykit.cli.terminal.console import say
-from storykit.cli.terminal.help import HelpInReadersLanguage
+from storykit.cli.terminal.help import HelpInReadersLanguage, metavar_of
 
 _NOT_A_CHOICE = re.compile(r"'(.*)' is not one of (.+)\.", re.S)
 _EXTRA = re.compile(r"unexpected extra argument\S* \((.*)\)", re.S)
@@ -177,11 +177,7 @@ def _forgotten(ctx: Any, word: str) -> str:
 
 def _name(param: Any) -> str:
     """Return what an option or an argument is called."""
-    return str(max(param.opts, key=len) if param.param_type_name == "option" else _value_of(param))
-
-
-def _value_of(param: Any) -> str:
-    return str(param.metavar or param.name.upper()).strip("{}.")
+    return str(max(param.opts, key=len) if param.param_type_name == "option" else metavar_of(param))
 
 
 def _about(param: Any) -> str:
@@ -193,7 +189,7 @@ def _whole(ctx: Any) -> str:
     """Return the shortest form of a command: what must be there."""
     needed = [param for param in ctx.command.params if param.required]
     words = [
-        _value_of(one) if one.param_type_name == "argument" else f"{_name(one)} {_value_of(one)}"
+        metavar_of(one) if one.param_type_name == "argument" else f"{_name(one)} {metavar_of(one)}"
         for one in sorted(needed, key=lambda one: one.param_type_name)
     ]
     return f"`{' '.join([ctx.command_path, *words])}`"
